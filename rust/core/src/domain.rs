@@ -1,0 +1,176 @@
+//! A domain name in the one form that everything compares: lower-case A-labels without final dot.
+//!
+//! Knows DNS name syntax (RFC 1035 §2.3.4 sizes) and the conversion of U-labels. Must not know any protocol.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+
+/// Longest name in text form without final dot (255 octets on the wire, RFC 1035 §2.3.4).
+pub const NAME_OCTET_LIMIT: usize = 253;
+/// Longest label (RFC 1035 §2.3.4).
+pub const LABEL_OCTET_LIMIT: usize = 63;
+
+/// A syntactically valid domain name: ASCII, lower case, labels of 1 to 63 octets, at most 253 octets, no final dot.
+///
+/// Labels hold printable ASCII except the dot, because SPF macros and DKIM selectors may produce more than
+/// letters, digits and hyphens; [`Domain::parse_host`] is the strict door.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Domain(Arc<str>);
+
+impl Domain {
+    /// Reads a name that is already ASCII; one final dot is dropped.
+    ///
+    /// `None`: an empty or too long label or name, white space, a control or a non-ASCII octet, a backslash.
+    pub fn parse_ascii(name: &str) -> Option<Self> {
+        let name = name.strip_suffix('.').unwrap_or(name);
+        if name.is_empty() || name.len() > NAME_OCTET_LIMIT {
+            return None;
+        }
+        let is_valid_label = |label: &str| {
+            (1..=LABEL_OCTET_LIMIT).contains(&label.len())
+                && label
+                    .bytes()
+                    .all(|octet| octet.is_ascii_graphic() && octet != b'\\')
+        };
+        if !name.split('.').all(is_valid_label) {
+            return None;
+        }
+        if name.bytes().any(|octet| octet.is_ascii_uppercase()) {
+            return Some(Self(name.to_ascii_lowercase().into()));
+        }
+        Some(Self(name.into()))
+    }
+
+    /// Reads a host or mail domain: letters, digits, hyphens and underscores, U-labels become A-labels (UTS 46,
+    /// non-transitional); one final dot is dropped.
+    ///
+    /// `None` for what is no such name, including `xn--` labels that do not decode (RFC 5890 §2.3.2.1).
+    pub fn parse_host(name: &str) -> Option<Self> {
+        let is_host_octet =
+            |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.');
+        let is_plain = name.bytes().all(is_host_octet) && !contains_ace_prefix(name);
+        if is_plain {
+            return Self::parse_ascii(name);
+        }
+        let ascii = idna::domain_to_ascii(name).ok()?;
+        if !ascii.bytes().all(is_host_octet) {
+            return None;
+        }
+        Self::parse_ascii(&ascii)
+    }
+
+    /// The name itself.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Labels from the left.
+    pub fn labels(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.0.split('.')
+    }
+
+    /// Number of labels, at least 1.
+    pub fn label_count(&self) -> usize {
+        self.labels().count()
+    }
+
+    /// The name without its leftmost label; `None` for a single label.
+    pub fn parent(&self) -> Option<Self> {
+        self.0.split_once('.').map(|(_, rest)| Self(rest.into()))
+    }
+
+    /// The rightmost `count` labels; the whole name when it has no more than that. `None` for 0.
+    pub fn suffix(&self, count: usize) -> Option<Self> {
+        if count == 0 {
+            return None;
+        }
+        match self.0.rmatch_indices('.').nth(count - 1) {
+            Some((dot, _)) => self.0.get(dot + 1..).map(|rest| Self(rest.into())),
+            None => Some(self.clone()),
+        }
+    }
+
+    /// `prefix` and a dot before this name; `None` when the result is no valid name.
+    pub fn prepend(&self, prefix: &str) -> Option<Self> {
+        Self::parse_ascii(&format!("{prefix}.{}", self.0))
+    }
+
+    /// True when this is `other` or below it.
+    pub fn is_equal_or_below(&self, other: &Self) -> bool {
+        self.0
+            .strip_suffix(&*other.0)
+            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    }
+}
+
+fn contains_ace_prefix(name: &str) -> bool {
+    name.split('.').any(|label| {
+        label
+            .get(..4)
+            .is_some_and(|prefix| prefix.eq_ignore_ascii_case("xn--"))
+    })
+}
+
+impl fmt::Display for Domain {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl Serialize for Domain {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Domain;
+
+    fn host(name: &str) -> Option<String> {
+        Domain::parse_host(name).map(|domain| domain.to_string())
+    }
+
+    #[test]
+    fn hosts_become_lower_case_a_labels() {
+        assert_eq!(host("EXAMPLE.com.").as_deref(), Some("example.com"));
+        assert_eq!(
+            host("bücher.example").as_deref(),
+            Some("xn--bcher-kva.example")
+        );
+        assert_eq!(host("a_b.example").as_deref(), Some("a_b.example"));
+    }
+
+    #[test]
+    fn broken_hosts_are_refused() {
+        for name in [
+            "",
+            ".",
+            "a..b",
+            "a b",
+            "a\0b",
+            "example.org.xn--",
+            &"a".repeat(64),
+            &"a.".repeat(127),
+            "x(y.z",
+        ] {
+            assert_eq!(host(name), None, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn suffixes_and_parents() {
+        let name = Domain::parse_ascii("a.b.c").unwrap();
+        assert_eq!(name.suffix(2).unwrap().as_str(), "b.c");
+        assert_eq!(name.suffix(9).unwrap().as_str(), "a.b.c");
+        assert_eq!(name.parent().unwrap().as_str(), "b.c");
+        assert!(name.is_equal_or_below(&Domain::parse_ascii("b.c").unwrap()));
+        assert!(
+            !Domain::parse_ascii("xb.c")
+                .unwrap()
+                .is_equal_or_below(&Domain::parse_ascii("b.c").unwrap())
+        );
+    }
+}

@@ -1,0 +1,21 @@
+//! SPF, DKIM, ARC and DMARC as pure functions of (message, SMTP envelope, DNS answers, now, policy).
+//!
+//! The map: [`message`] splits octets once for everyone; [`spf`], [`dkim`], [`arc`] and [`dmarc`] are the protocols,
+//! each a *record* and an *evaluation*; [`dns`] holds questions and answers as values; [`policy`] every knob;
+//! [`verdict`] the row that comes out. No Python, socket, clock, file or randomness in here.
+#![forbid(unsafe_code)]
+
+pub mod arc;
+pub mod author;
+pub mod crypto;
+pub mod disposition;
+pub mod dkim;
+pub mod dmarc;
+pub mod dns;
+pub mod domain;
+pub mod envelope;
+pub mod message;
+pub mod policy;
+pub mod reason;
+pub mod spf;
+pub mod verdict;

@@ -1,0 +1,339 @@
+//! RFC 5322 framing: header fields and body as ranges over the raw octets.
+//!
+//! One tokenizer for SPF, DKIM, ARC and DMARC, so that no two checks can read a message differently. Knows where
+//! fields begin and end (RFC 5322 §2.2, §3.5; the public contract's rules for odd line ends); must not know what
+//! any field means.
+
+use bytes::Bytes;
+use memchr::{memchr, memchr2};
+
+use crate::reason::words;
+
+/// Octets of a message that is held in memory; a larger one is a row with `error` `message-too-large`.
+pub const MESSAGE_OCTET_LIMIT: usize = 256 << 20;
+/// Octets of a header section that are examined; beyond it every check is `limit-exceeded`.
+pub const HEADER_OCTET_LIMIT: usize = 16 << 20;
+/// Header fields that are examined; beyond it every check is `limit-exceeded`.
+pub const FIELD_LIMIT: usize = 100_000;
+
+words! {
+    /// What was odd about the octets and how they were read.
+    Repair {
+        BareCr "bare-cr";
+        Lf "lf";
+        MboxFromLine "mbox-from-line";
+        MboxQuoting "mbox-quoting";
+        NoBlankLine "no-blank-line";
+    }
+}
+
+/// One header field; the ranges are offsets into the message.
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    start: u32,
+    name_end: u32,
+    colon: u32,
+    end: u32,
+    name_hash: u32,
+}
+
+impl Field {
+    /// A hash of the lower-case name: equal names have equal hashes.
+    pub fn name_hash(&self) -> u32 {
+        self.name_hash
+    }
+}
+
+/// A message split into header fields and body.
+#[derive(Clone, Debug)]
+pub struct Message {
+    octets: Bytes,
+    fields: Vec<Field>,
+    header_start: usize,
+    body_start: usize,
+    repairs: Vec<Repair>,
+    exceeds_limits: bool,
+}
+
+impl Message {
+    /// Splits a message of at most [`MESSAGE_OCTET_LIMIT`] octets; linear, never fails.
+    pub fn parse(octets: Bytes) -> Self {
+        let mut message = Self {
+            header_start: envelope_line_length(&octets),
+            octets,
+            fields: Vec::with_capacity(64),
+            body_start: 0,
+            repairs: Vec::new(),
+            exceeds_limits: false,
+        };
+        message.split_header();
+        message.note_line_ends();
+        message
+    }
+
+    fn split_header(&mut self) {
+        let mut position = self.header_start;
+        if position > 0 {
+            self.repairs.push(Repair::MboxFromLine);
+        }
+        self.body_start = loop {
+            let rest = self.octets.get(position..).unwrap_or_default();
+            if rest.is_empty() {
+                break position;
+            }
+            let blank = blank_line_length(rest);
+            if blank > 0 {
+                break position + blank;
+            }
+            let Some((name_end, colon)) = field_name(rest) else {
+                self.repairs.push(Repair::NoBlankLine);
+                break position;
+            };
+            let length = field_length(rest);
+            let end = position + length;
+            if self.fields.len() >= FIELD_LIMIT || end - self.header_start > HEADER_OCTET_LIMIT {
+                self.exceeds_limits = true;
+                break position;
+            }
+            self.fields.push(Field {
+                start: to_u32(position),
+                name_end: to_u32(position + name_end),
+                colon: to_u32(position + colon),
+                end: to_u32(end),
+                name_hash: hash_name(rest.get(..name_end).unwrap_or_default()),
+            });
+            position = end;
+        };
+    }
+
+    /// Finds the first bare LF and the first bare CR: RFC 5322 §2.3 allows neither.
+    fn note_line_ends(&mut self) {
+        let (mut has_lf, mut has_cr, mut position) = (false, false, 0);
+        while !(has_lf && has_cr) {
+            let rest = self.octets.get(position..).unwrap_or_default();
+            let found = if has_lf {
+                memchr(b'\r', rest)
+            } else {
+                memchr2(b'\r', b'\n', rest)
+            };
+            let Some(offset) = found else { break };
+            match (rest.get(offset), rest.get(offset + 1)) {
+                (Some(b'\r'), Some(b'\n')) => position += 1,
+                (Some(b'\r'), _) => has_cr = true,
+                _ => has_lf = true,
+            }
+            position += offset + 1;
+        }
+        if has_lf {
+            self.repairs.push(Repair::Lf);
+        }
+        if has_cr {
+            self.repairs.push(Repair::BareCr);
+        }
+    }
+
+    /// The octets as stored.
+    pub fn octets(&self) -> &Bytes {
+        &self.octets
+    }
+
+    /// All fields from the top.
+    pub fn fields(&self) -> &[Field] {
+        &self.fields
+    }
+
+    /// The fields of this name (compared without case) from the top.
+    pub fn fields_named<'a>(
+        &'a self,
+        name: &'a [u8],
+    ) -> impl DoubleEndedIterator<Item = &'a Field> + 'a {
+        let hash = hash_name(name);
+        self.fields.iter().filter(move |field| {
+            field.name_hash == hash && self.name(field).eq_ignore_ascii_case(name)
+        })
+    }
+
+    /// A field's name as written, without white space before the colon.
+    pub fn name(&self, field: &Field) -> &[u8] {
+        self.slice(field.start, field.name_end)
+    }
+
+    /// What stands between the name's colon and the field's last line end, folds included.
+    pub fn value(&self, field: &Field) -> &[u8] {
+        trim_line_end(self.slice(field.colon + 1, field.end))
+    }
+
+    /// The whole field as stored, folds included, without its last line end.
+    pub fn raw(&self, field: &Field) -> &[u8] {
+        trim_line_end(self.slice(field.start, field.end))
+    }
+
+    /// The header section as stored, without the blank line.
+    pub fn header(&self) -> &[u8] {
+        let end = self
+            .fields
+            .last()
+            .map_or(self.header_start, |field| to_usize(field.end));
+        self.octets.get(self.header_start..end).unwrap_or_default()
+    }
+
+    /// The body as stored.
+    pub fn body(&self) -> &[u8] {
+        self.octets.get(self.body_start..).unwrap_or_default()
+    }
+
+    /// What was found odd, each once.
+    pub fn repairs(&self) -> &[Repair] {
+        &self.repairs
+    }
+
+    /// True when the header section is larger than the caps: no check may trust what was read.
+    pub fn exceeds_limits(&self) -> bool {
+        self.exceeds_limits
+    }
+
+    fn slice(&self, start: u32, end: u32) -> &[u8] {
+        self.octets
+            .get(to_usize(start)..to_usize(end))
+            .unwrap_or_default()
+    }
+}
+
+/// Length of a first line `From ` or `>From ` with its end: an mbox line, not mail; 0 without one.
+fn envelope_line_length(octets: &[u8]) -> usize {
+    let unquoted = octets.strip_prefix(b">").unwrap_or(octets);
+    if !unquoted.starts_with(b"From ") {
+        return 0;
+    }
+    memchr(b'\n', octets).map_or(octets.len(), |end| end + 1)
+}
+
+fn blank_line_length(rest: &[u8]) -> usize {
+    match rest {
+        [b'\n', ..] => 1,
+        [b'\r', b'\n', ..] => 2,
+        _ => 0,
+    }
+}
+
+/// Ends of the name and position of the colon; `None` when the line is no field.
+///
+/// RFC 5322 §2.2: printable octets except the colon; §4.5.8: white space may stand before the colon (no fold here).
+fn field_name(line: &[u8]) -> Option<(usize, usize)> {
+    let name_end = line
+        .iter()
+        .position(|octet| !octet.is_ascii_graphic() || *octet == b':')?;
+    let rest = line.get(name_end..)?;
+    let blanks = rest.iter().take_while(|octet| is_wsp(**octet)).count();
+    (name_end > 0 && rest.get(blanks) == Some(&b':')).then_some((name_end, name_end + blanks))
+}
+
+/// Length of a field with its continuation lines (RFC 5322 §2.2.3) and its last line end.
+fn field_length(rest: &[u8]) -> usize {
+    let mut length = 0;
+    loop {
+        let tail = rest.get(length..).unwrap_or_default();
+        let Some(end) = memchr(b'\n', tail) else {
+            return rest.len();
+        };
+        length += end + 1;
+        if !rest.get(length).copied().is_some_and(is_wsp) {
+            return length;
+        }
+    }
+}
+
+/// The octets without one line end at their end.
+pub fn trim_line_end(octets: &[u8]) -> &[u8] {
+    let Some(rest) = octets.strip_suffix(b"\n") else {
+        return octets;
+    };
+    rest.strip_suffix(b"\r").unwrap_or(rest)
+}
+
+/// Space or tab: the WSP of RFC 5234 App. B.1.
+pub const fn is_wsp(octet: u8) -> bool {
+    matches!(octet, b' ' | b'\t')
+}
+
+/// FNV-1a over the lower-case name.
+pub fn hash_name(name: &[u8]) -> u32 {
+    name.iter().fold(0x811c_9dc5, |hash, octet| {
+        (hash ^ u32::from(octet.to_ascii_lowercase())).wrapping_mul(0x0100_0193)
+    })
+}
+
+fn to_u32(position: usize) -> u32 {
+    u32::try_from(position).unwrap_or(u32::MAX)
+}
+
+fn to_usize(position: u32) -> usize {
+    usize::try_from(position).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Message {
+        Message::parse(Bytes::copy_from_slice(text.as_bytes()))
+    }
+
+    fn names(message: &Message) -> Vec<String> {
+        message
+            .fields()
+            .iter()
+            .map(|field| String::from_utf8_lossy(message.name(field)).into_owned())
+            .collect()
+    }
+
+    #[test]
+    fn rfc5322_2_2_fields_folds_and_body() {
+        let message = parse("A: 1\r\n b\r\nFrom : x\r\n\r\nbody\r\n");
+        assert_eq!(names(&message), ["A", "From"]);
+        assert_eq!(message.value(&message.fields()[0]), b" 1\r\n b");
+        assert_eq!(message.raw(&message.fields()[1]), b"From : x");
+        assert_eq!(message.body(), b"body\r\n");
+        assert!(message.repairs().is_empty());
+    }
+
+    #[test]
+    fn a_line_that_is_no_field_begins_the_body() {
+        for (text, body) in [
+            ("A: 1\r\nno field\r\n\r\nx", "no field\r\n\r\nx"),
+            (" From: x\r\nA: 1\r\n", " From: x\r\nA: 1\r\n"),
+            ("A: 1\r\nFrom\r\n : x\r\n", "From\r\n : x\r\n"),
+        ] {
+            let message = parse(text);
+            assert_eq!(message.body(), body.as_bytes());
+            assert_eq!(message.repairs(), [Repair::NoBlankLine]);
+        }
+    }
+
+    #[test]
+    fn odd_line_ends_are_reported() {
+        assert_eq!(parse("A: 1\n\nx\ny").repairs(), [Repair::Lf]);
+        assert_eq!(parse("A: 1\r\n\r\nx\ry\r\n").repairs(), [Repair::BareCr]);
+        assert_eq!(parse("A: 1\r\n\r\nx\r").repairs(), [Repair::BareCr]);
+        assert_eq!(
+            parse("From x\nA: 1\n\n").repairs(),
+            [Repair::MboxFromLine, Repair::Lf]
+        );
+    }
+
+    #[test]
+    fn field_limit_at_n_and_n_plus_1() {
+        let fields = |count: usize| parse(&"A: 1\r\n".repeat(count));
+        assert!(!fields(FIELD_LIMIT - 1).exceeds_limits());
+        assert!(!fields(FIELD_LIMIT).exceeds_limits());
+        assert!(fields(FIELD_LIMIT + 1).exceeds_limits());
+    }
+
+    #[test]
+    fn header_octet_limit_at_n_and_n_plus_1() {
+        let header = |octets: usize| parse(&format!("A: {}\r\n", "x".repeat(octets - 5)));
+        assert!(!header(HEADER_OCTET_LIMIT - 1).exceeds_limits());
+        assert!(!header(HEADER_OCTET_LIMIT).exceeds_limits());
+        assert!(header(HEADER_OCTET_LIMIT + 1).exceeds_limits());
+    }
+}

@@ -1,0 +1,79 @@
+//! Reason codes: one enum a protocol, each variant with its stable code, its section and one sentence.
+//!
+//! `mailauth-fast reasons` prints every variant; no verdict carries a text that is not in one of these tables.
+
+/// One line of `mailauth-fast reasons`.
+#[derive(Clone, Copy, Debug, serde::Serialize)]
+pub struct ReasonEntry {
+    /// `spf`, `dkim`, `arc`, `dmarc`, `author`, `disposition` or `error`.
+    pub protocol: &'static str,
+    /// Stable kebab-case code.
+    pub code: &'static str,
+    /// The deciding section, `RFC 7208 §4.6.4`, or `api` for a rule of the public contract.
+    pub section: &'static str,
+    /// One sentence for people.
+    pub sentence: &'static str,
+}
+
+/// Defines a protocol's reason enum: `Variant "code" "section" "sentence";` a line.
+macro_rules! reasons {
+    ($(#[$meta:meta])* $name:ident of $protocol:literal { $($variant:ident $code:literal $section:literal $sentence:literal;)+ }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum $name { $(#[doc = $sentence] $variant,)+ }
+
+        impl $name {
+            /// Every reason of this protocol, in the order of the table.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The stable kebab-case code.
+            pub const fn code(self) -> &'static str {
+                match self { $(Self::$variant => $code,)+ }
+            }
+
+            /// The line that `mailauth-fast reasons` prints.
+            pub const fn entry(self) -> $crate::reason::ReasonEntry {
+                match self { $(Self::$variant => $crate::reason::ReasonEntry {
+                    protocol: $protocol, code: $code, section: $section, sentence: $sentence,
+                },)+ }
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.code())
+            }
+        }
+    };
+}
+pub(crate) use reasons;
+
+/// Defines an enum of result words that print as the RFC spells them.
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident { $($(#[$variant_meta:meta])* $variant:ident $word:literal;)+ }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum $name { $($(#[$variant_meta])* #[doc = concat!("`", $word, "`")] $variant,)+ }
+
+        impl $name {
+            /// The word as it is printed everywhere.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)+ }
+            }
+
+            /// The variant whose word this is, compared exactly.
+            pub fn from_word(word: &str) -> Option<Self> {
+                match word { $($word => Some(Self::$variant),)+ _ => None }
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+    };
+}
+pub(crate) use words;
