@@ -192,6 +192,21 @@ impl Message {
         self.exceeds_limits
     }
 
+    /// Replaces the octets by a copy of their own, so that a buffer they share with others can go.
+    pub fn detach(&mut self) {
+        self.octets = Bytes::copy_from_slice(&self.octets);
+    }
+
+    /// The same header with another body; the ranges stay good, because the body comes last.
+    #[must_use]
+    pub fn with_body(&self, body: &[u8]) -> Self {
+        let header = self.octets.get(..self.body_start).unwrap_or_default();
+        Self {
+            octets: [header, body].concat().into(),
+            ..self.clone()
+        }
+    }
+
     fn slice(&self, start: u32, end: u32) -> &[u8] {
         self.octets
             .get(to_usize(start)..to_usize(end))
