@@ -79,6 +79,11 @@ impl StaticZone {
         self.node(name).whole = Some(outcome);
     }
 
+    /// Makes `name` exist, whatever types it has.
+    pub fn touch(&mut self, name: &str) {
+        self.node(name);
+    }
+
     /// Says what one record type of `name` holds; `record_type` is a word such as `TXT` or `CNAME`.
     ///
     /// # Errors
