@@ -39,15 +39,30 @@ impl ArchiveRun {
         limit: Option<u64>,
     ) -> PyResult<Self> {
         let stream = stream.map(|reader| Box::new(PythonReader(reader)) as Box<dyn Read + Send>);
-        let options = Options { stream, ..Options::default() };
-        let sources = Sources::open(inputs, options).map_err(|problem| Fault::Unreadable(problem.to_string()))?;
+        let options = Options {
+            stream,
+            ..Options::default()
+        };
+        let sources = Sources::open(inputs, options)
+            .map_err(|problem| Fault::Unreadable(problem.to_string()))?;
         let problems: Arc<Mutex<Vec<String>>> = Arc::default();
         let octets_read: Arc<AtomicU64> = Arc::default();
         let octets_total = sources.octets_total();
-        let source = source(sources, limit, Arc::clone(&problems), Arc::clone(&octets_read));
+        let source = source(
+            sources,
+            limit,
+            Arc::clone(&problems),
+            Arc::clone(&octets_read),
+        );
         let batch = engine.get().start(source, now);
         let _ = py;
-        Ok(Self { engine, batch: Mutex::new(Some(batch)), problems, octets_read, octets_total })
+        Ok(Self {
+            engine,
+            batch: Mutex::new(Some(batch)),
+            problems,
+            octets_read,
+            octets_total,
+        })
     }
 }
 
@@ -58,7 +73,9 @@ fn source(
     problems: Arc<Mutex<Vec<String>>>,
     octets_read: Arc<AtomicU64>,
 ) -> Box<dyn Iterator<Item = Input> + Send> {
-    let limit = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
+    let limit = limit
+        .and_then(|limit| usize::try_from(limit).ok())
+        .unwrap_or(usize::MAX);
     let inputs = sources.filter_map(move |item| match item {
         Ok(stored) => {
             octets_read.fetch_add(stored.size, Ordering::Relaxed);
@@ -71,7 +88,10 @@ fn source(
             })
         }
         Err(problem) => {
-            problems.lock().unwrap_or_else(PoisonError::into_inner).push(problem.to_string());
+            problems
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(problem.to_string());
             None
         }
     });
@@ -86,7 +106,9 @@ impl ArchiveRun {
 
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<Rows>> {
         let mut guard = self.batch.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(batch) = guard.as_ref() else { return Ok(None) };
+        let Some(batch) = guard.as_ref() else {
+            return Ok(None);
+        };
         let rows = self.engine.get().take(py, batch, ROWS_A_BATCH);
         if !matches!(&rows, Ok(rows) if !rows.is_empty()) {
             let batch = guard.take();
@@ -98,7 +120,10 @@ impl ArchiveRun {
     /// What could not be read so far, one sentence each.
     #[getter]
     fn problems(&self) -> Vec<String> {
-        self.problems.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.problems
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Octets of the messages read so far.
@@ -116,7 +141,11 @@ impl ArchiveRun {
     /// Messages that wait for DNS now.
     #[getter]
     fn waiting(&self) -> usize {
-        self.batch.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map_or(0, Batch::waiting)
+        self.batch
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_ref()
+            .map_or(0, Batch::waiting)
     }
 
     /// Every server of the live resolver is down.
@@ -127,7 +156,11 @@ impl ArchiveRun {
 
     /// Stops the run and its threads.
     fn close(&self, py: Python<'_>) {
-        let batch = self.batch.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let batch = self
+            .batch
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         py.detach(|| drop(batch));
     }
 }
@@ -138,8 +171,14 @@ struct PythonReader(Py<PyAny>);
 impl Read for PythonReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         Python::attach(|py| {
-            let chunk = self.0.bind(py).call_method1("read", (buffer.len(),)).map_err(io::Error::other)?;
-            let chunk = chunk.cast::<PyBytes>().map_err(|_| io::Error::other("the stream gives text, not octets"))?;
+            let chunk = self
+                .0
+                .bind(py)
+                .call_method1("read", (buffer.len(),))
+                .map_err(io::Error::other)?;
+            let chunk = chunk
+                .cast::<PyBytes>()
+                .map_err(|_| io::Error::other("the stream gives text, not octets"))?;
             let octets = chunk.as_bytes();
             let length = octets.len().min(buffer.len());
             buffer[..length].copy_from_slice(&octets[..length]);

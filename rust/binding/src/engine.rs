@@ -38,7 +38,9 @@ pub(crate) type Failure = Arc<Mutex<Option<String>>>;
 
 /// The clock of the run; core is given it.
 pub(crate) fn unix_time() -> i64 {
-    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let elapsed = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX)
 }
 
@@ -47,7 +49,11 @@ impl Engine {
     /// `resolver` is a `StaticZone`, a native `LiveResolver` or a `Bridge` around a Python object.
     #[new]
     #[pyo3(signature = (resolver, policy, workers = None))]
-    fn new(resolver: &Bound<'_, PyAny>, policy: &Bound<'_, PyAny>, workers: Option<usize>) -> PyResult<Self> {
+    fn new(
+        resolver: &Bound<'_, PyAny>,
+        policy: &Bound<'_, PyAny>,
+        workers: Option<usize>,
+    ) -> PyResult<Self> {
         let failure = Failure::default();
         let mut is_broken: Arc<dyn Fn() -> bool + Send + Sync> = Arc::new(|| false);
         let native: Arc<dyn Resolver> = if let Ok(zone) = resolver.cast::<PyStaticZone>() {
@@ -58,13 +64,21 @@ impl Engine {
             is_broken = Arc::new(move || watched.is_broken());
             live
         } else {
-            Arc::new(PythonResolver::new(resolver.clone().unbind(), Arc::clone(&failure)))
+            Arc::new(PythonResolver::new(
+                resolver.clone().unbind(),
+                Arc::clone(&failure),
+            ))
         };
         let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let cache = Arc::new(Cache::new(CACHE_OCTETS, unix_time));
         let policy = Arc::new(settings::policy(policy)?);
         let engine = Arc::new(mailauth_core::engine::Engine::new(native, cache, policy));
-        Ok(Self { engine, workers: workers.unwrap_or_else(cores), failure, is_broken })
+        Ok(Self {
+            engine,
+            workers: workers.unwrap_or_else(cores),
+            failure,
+            is_broken,
+        })
     }
 
     /// Verifies one message; the verdict as JSON.
@@ -75,7 +89,8 @@ impl Engine {
         envelope: &Bound<'py, PyAny>,
         now: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let octets = inputs::octets(raw).map_err(|problem| Fault::Argument(format!("raw {problem}")))?;
+        let octets =
+            inputs::octets(raw).map_err(|problem| Fault::Argument(format!("raw {problem}")))?;
         let input = Input::new("0".to_owned(), octets, settings::envelope(Some(envelope))?);
         let now = settings::now(now)?;
         let json = self.guarded(py, || to_json(&self.engine.verify(input, now)))?;
@@ -93,7 +108,9 @@ impl Engine {
         let inputs = inputs::inputs(messages, Some(envelopes))?;
         let (now, count) = (settings::now(now)?, inputs.len());
         let workers = self.workers.min(count.div_ceil(8)).max(1);
-        let batch = self.engine.start(Box::new(inputs.into_iter()), now, workers);
+        let batch = self
+            .engine
+            .start(Box::new(inputs.into_iter()), now, workers);
         let mut rows = Vec::with_capacity(count);
         while rows.len() < count {
             let taken = self.take(py, &batch, count - rows.len())?;
@@ -131,7 +148,16 @@ impl Engine {
     ) -> PyResult<Bound<'py, PyBytes>> {
         let client_ip = settings::address(ip)?;
         let receiver = receiver.unwrap_or(&self.engine.policy().receiver);
-        self.door(py, |answers| spf::check_host(answers, client_ip, helo, mail_from, receiver, Some(unix_time())))
+        self.door(py, |answers| {
+            spf::check_host(
+                answers,
+                client_ip,
+                helo,
+                mail_from,
+                receiver,
+                Some(unix_time()),
+            )
+        })
     }
 
     /// The `discover_policy` object as JSON.
@@ -139,7 +165,9 @@ impl Engine {
         let name = Domain::parse_host(domain)
             .ok_or_else(|| Fault::Argument(format!("{domain:?} is no domain name")))?;
         let policy = self.engine.policy();
-        self.door(py, |answers| dmarc::discover_policy(answers, &name, self.rules(), policy))
+        self.door(py, |answers| {
+            dmarc::discover_policy(answers, &name, self.rules(), policy)
+        })
     }
 
     /// The `accepts_reports` object as JSON.
@@ -150,20 +178,29 @@ impl Engine {
         policy_domain: &str,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let policy = self.engine.policy();
-        self.door(py, |answers| dmarc::accepts_reports(answers, destination, policy_domain, self.rules(), policy))
+        self.door(py, |answers| {
+            dmarc::accepts_reports(answers, destination, policy_domain, self.rules(), policy)
+        })
     }
 
     /// The organizational domain of a name; `None` for what has none.
     fn organizational_domain(&self, py: Python<'_>, name: &str) -> PyResult<Option<String>> {
-        let Some(name) = Domain::parse_host(name) else { return Ok(None) };
+        let Some(name) = Domain::parse_host(name) else {
+            return Ok(None);
+        };
         let policy = self.engine.policy();
         let found = self.guarded(py, || {
-            Ok(self.evaluate(|answers| dmarc::organizational_domain(answers, &name, self.rules(), policy)))
+            Ok(self.evaluate(|answers| {
+                dmarc::organizational_domain(answers, &name, self.rules(), policy)
+            }))
         })?;
         match found {
             Ok(domain) => Ok(domain.map(|domain| domain.to_string())),
             Err(reason) => {
-                let sentence = format!("{name}: the organizational domain cannot be found now ({})", reason.code());
+                let sentence = format!(
+                    "{name}: the organizational domain cannot be found now ({})",
+                    reason.code()
+                );
                 Err(Fault::Resolver(sentence).into())
             }
         }
@@ -189,10 +226,11 @@ impl Engine {
     }
 
     fn evaluate<T>(&self, evaluator: impl Fn(&Answers<'_>) -> Result<T, Pending>) -> T {
-        self.engine.resolve(|lookup: &dyn Lookup| -> Result<T, Vec<Question>> {
-            let answers = Answers::new(lookup);
-            evaluator(&answers).map_err(|Pending| answers.missing())
-        })
+        self.engine
+            .resolve(|lookup: &dyn Lookup| -> Result<T, Vec<Question>> {
+                let answers = Answers::new(lookup);
+                evaluator(&answers).map_err(|Pending| answers.missing())
+            })
     }
 
     fn door<'py, T: serde::Serialize>(
@@ -205,7 +243,11 @@ impl Engine {
     }
 
     /// Runs without the GIL; a panic becomes an `EngineError`, a resolver's exception a `ResolverUnavailable`.
-    fn guarded<T: Send>(&self, py: Python<'_>, work: impl FnOnce() -> Result<T, Fault> + Send) -> PyResult<T> {
+    fn guarded<T: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce() -> Result<T, Fault> + Send,
+    ) -> PyResult<T> {
         let work = std::panic::AssertUnwindSafe(work);
         let outcome = py.detach(|| std::panic::catch_unwind(work));
         self.check_resolver()?;
@@ -220,7 +262,11 @@ impl Engine {
     }
 
     fn check_resolver(&self) -> Result<(), Fault> {
-        let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let failure = self
+            .failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         failure.map_or(Ok(()), |sentence| Err(Fault::Resolver(sentence)))
     }
 

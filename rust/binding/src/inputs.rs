@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Int64Type, TimestampMicrosecondType, TimestampMillisecondType, TimestampSecondType};
+use arrow_array::types::{
+    Int64Type, TimestampMicrosecondType, TimestampMillisecondType, TimestampSecondType,
+};
 use arrow_array::{Array, ArrayRef, StructArray};
 use arrow_buffer::Buffer;
 use arrow_schema::{DataType, TimeUnit};
@@ -20,13 +22,27 @@ use crate::errors::Fault;
 use crate::settings;
 
 /// Reads the messages and their envelopes.
-pub(crate) fn inputs(messages: &Bound<'_, PyAny>, envelopes: Option<&Bound<'_, PyAny>>) -> PyResult<Vec<Input>> {
-    let is_arrow = messages.hasattr("__arrow_c_stream__")? || messages.hasattr("__arrow_c_array__")?;
-    let mut inputs = if is_arrow { arrow_inputs(messages, envelopes)? } else { sequence_inputs(messages)? };
-    let Some(envelopes) = envelopes.filter(|envelopes| !envelopes.is_none()) else { return Ok(inputs) };
+pub(crate) fn inputs(
+    messages: &Bound<'_, PyAny>,
+    envelopes: Option<&Bound<'_, PyAny>>,
+) -> PyResult<Vec<Input>> {
+    let is_arrow =
+        messages.hasattr("__arrow_c_stream__")? || messages.hasattr("__arrow_c_array__")?;
+    let mut inputs = if is_arrow {
+        arrow_inputs(messages, envelopes)?
+    } else {
+        sequence_inputs(messages)?
+    };
+    let Some(envelopes) = envelopes.filter(|envelopes| !envelopes.is_none()) else {
+        return Ok(inputs);
+    };
     let envelopes: Vec<Bound<'_, PyAny>> = envelopes.try_iter()?.collect::<PyResult<_>>()?;
     if envelopes.len() != inputs.len() {
-        let problem = format!("{} messages but {} envelopes; give one envelope or None for each message", inputs.len(), envelopes.len());
+        let problem = format!(
+            "{} messages but {} envelopes; give one envelope or None for each message",
+            inputs.len(),
+            envelopes.len()
+        );
         return Err(Fault::Argument(problem).into());
     }
     for (input, envelope) in inputs.iter_mut().zip(&envelopes) {
@@ -38,7 +54,8 @@ pub(crate) fn inputs(messages: &Bound<'_, PyAny>, envelopes: Option<&Bound<'_, P
 fn sequence_inputs(messages: &Bound<'_, PyAny>) -> PyResult<Vec<Input>> {
     let mut inputs = Vec::new();
     for (row, message) in messages.try_iter()?.enumerate() {
-        let octets = octets(&message?).map_err(|problem| Fault::Argument(format!("messages[{row}] {problem}")))?;
+        let octets = octets(&message?)
+            .map_err(|problem| Fault::Argument(format!("messages[{row}] {problem}")))?;
         inputs.push(Input::new(row.to_string(), octets, Envelope::default()));
     }
     Ok(inputs)
@@ -49,13 +66,21 @@ pub(crate) fn octets(message: &Bound<'_, PyAny>) -> Result<Bytes, String> {
     if let Ok(bytes) = message.cast::<PyBytes>() {
         return Ok(Bytes::from_owner(PyBackedBytes::from(bytes.clone())));
     }
-    let kind = || message.get_type().name().map_or_else(|_| "object".to_owned(), |name| name.to_string());
+    let kind = || {
+        message
+            .get_type()
+            .name()
+            .map_or_else(|_| "object".to_owned(), |name| name.to_string())
+    };
     if message.is_instance_of::<PyString>() {
         return Err("is a text; give the message's octets (bytes)".to_owned());
     }
     let buffer = pyo3::buffer::PyBuffer::<u8>::get(message)
         .map_err(|_| format!("is of type {}; give the message's octets (bytes)", kind()))?;
-    buffer.to_vec(message.py()).map(Bytes::from).map_err(|_| "is a buffer that cannot be read".to_owned())
+    buffer
+        .to_vec(message.py())
+        .map(Bytes::from)
+        .map_err(|_| "is a buffer that cannot be read".to_owned())
 }
 
 /// Keeps an Arrow buffer alive behind a message's octets.
@@ -67,11 +92,15 @@ impl AsRef<[u8]> for Shared {
     }
 }
 
-fn arrow_inputs(messages: &Bound<'_, PyAny>, envelopes: Option<&Bound<'_, PyAny>>) -> PyResult<Vec<Input>> {
+fn arrow_inputs(
+    messages: &Bound<'_, PyAny>,
+    envelopes: Option<&Bound<'_, PyAny>>,
+) -> PyResult<Vec<Input>> {
     let reader = messages.extract::<AnyArray>()?.into_reader()?;
     let mut inputs = Vec::new();
     for chunk in reader {
-        let chunk = chunk.map_err(|error| Fault::Argument(format!("the Arrow data cannot be read: {error}")))?;
+        let chunk = chunk
+            .map_err(|error| Fault::Argument(format!("the Arrow data cannot be read: {error}")))?;
         match chunk.data_type() {
             DataType::Struct(_) if envelopes.is_some_and(|envelopes| !envelopes.is_none()) => {
                 let problem = "a table has its own envelope columns; give no envelopes beside it";
@@ -91,8 +120,16 @@ fn arrow_inputs(messages: &Bound<'_, PyAny>, envelopes: Option<&Bound<'_, PyAny>
 
 /// A null cell is a message whose octets could not be had.
 fn input(id: String, octets: Option<Bytes>, envelope: Envelope) -> Input {
-    let missing = || Input { id: id.clone(), octets: Err(ErrorReason::Unreadable), size: 0, envelope: envelope.clone(), is_mbox: false };
-    octets.map_or_else(missing, |octets| Input::new(id.clone(), octets, envelope.clone()))
+    let missing = || Input {
+        id: id.clone(),
+        octets: Err(ErrorReason::Unreadable),
+        size: 0,
+        envelope: envelope.clone(),
+        is_mbox: false,
+    };
+    octets.map_or_else(missing, |octets| {
+        Input::new(id.clone(), octets, envelope.clone())
+    })
 }
 
 /// The octets of one cell; `None` for null.
@@ -106,18 +143,24 @@ fn binary(column: &ArrayRef, row: usize) -> Result<Option<Bytes>, Fault> {
     let octets = match column.data_type() {
         DataType::Binary => {
             let array = column.as_binary::<i32>();
-            let offset = |row: usize| usize::try_from(array.value_offsets()[row]).unwrap_or_default();
+            let offset =
+                |row: usize| usize::try_from(array.value_offsets()[row]).unwrap_or_default();
             share(array.values(), offset(row), offset(row + 1))
         }
         DataType::LargeBinary => {
             let array = column.as_binary::<i64>();
-            let offset = |row: usize| usize::try_from(array.value_offsets()[row]).unwrap_or_default();
+            let offset =
+                |row: usize| usize::try_from(array.value_offsets()[row]).unwrap_or_default();
             share(array.values(), offset(row), offset(row + 1))
         }
         DataType::BinaryView => Bytes::copy_from_slice(column.as_binary_view().value(row)),
-        DataType::FixedSizeBinary(_) => Bytes::copy_from_slice(column.as_fixed_size_binary().value(row)),
+        DataType::FixedSizeBinary(_) => {
+            Bytes::copy_from_slice(column.as_fixed_size_binary().value(row))
+        }
         other => {
-            let problem = format!("a column of type {other} holds no octets; give the messages as binary, a text column is already damaged");
+            let problem = format!(
+                "a column of type {other} holds no octets; give the messages as binary, a text column is already damaged"
+            );
             return Err(Fault::Argument(problem));
         }
     };
@@ -125,21 +168,38 @@ fn binary(column: &ArrayRef, row: usize) -> Result<Option<Bytes>, Fault> {
 }
 
 fn table_rows(table: &StructArray, inputs: &mut Vec<Input>) -> Result<(), Fault> {
-    let columns: HashMap<&str, &ArrayRef> = table.column_names().into_iter().zip(table.columns()).collect();
+    let columns: HashMap<&str, &ArrayRef> = table
+        .column_names()
+        .into_iter()
+        .zip(table.columns())
+        .collect();
     let raw = columns.get("raw").ok_or_else(|| {
-        Fault::Argument("the table has no column raw; name the column with the messages' octets raw".to_owned())
+        Fault::Argument(
+            "the table has no column raw; name the column with the messages' octets raw".to_owned(),
+        )
     })?;
     for row in 0..table.len() {
-        let cell = |name: &str| columns.get(name).map_or(Ok(None), |column| text(name, column, row));
-        let client_ip = cell("client_ip")?.map(|ip| settings::address(&ip)).transpose();
+        let cell = |name: &str| {
+            columns
+                .get(name)
+                .map_or(Ok(None), |column| text(name, column, row))
+        };
+        let client_ip = cell("client_ip")?
+            .map(|ip| settings::address(&ip))
+            .transpose();
         let envelope = Envelope {
-            client_ip: client_ip.map_err(|_| Fault::Argument(format!("row {row}: client_ip is no IP address")))?,
+            client_ip: client_ip
+                .map_err(|_| Fault::Argument(format!("row {row}: client_ip is no IP address")))?,
             helo: cell("helo")?,
             mail_from: cell("mail_from")?,
-            rcpt_to: columns.get("rcpt_to").map_or(Ok(Vec::new()), |column| text_list(column, row))?,
+            rcpt_to: columns
+                .get("rcpt_to")
+                .map_or(Ok(Vec::new()), |column| text_list(column, row))?,
             auth_id: cell("auth_id")?,
             protocol: cell("protocol")?,
-            received_at: columns.get("received_at").map_or(Ok(None), |column| seconds(column, row))?,
+            received_at: columns
+                .get("received_at")
+                .map_or(Ok(None), |column| seconds(column, row))?,
             sources: None,
         };
         let id = cell("id")?.unwrap_or_else(|| inputs.len().to_string());
@@ -157,7 +217,11 @@ fn text(name: &str, column: &ArrayRef, row: usize) -> Result<Option<String>, Fau
         DataType::LargeUtf8 => column.as_string::<i64>().value(row).to_owned(),
         DataType::Utf8View => column.as_string_view().value(row).to_owned(),
         DataType::Int64 => column.as_primitive::<Int64Type>().value(row).to_string(),
-        other => return Err(Fault::Argument(format!("the column {name} is of type {other}; give utf8"))),
+        other => {
+            return Err(Fault::Argument(format!(
+                "the column {name} is of type {other}; give utf8"
+            )));
+        }
     }))
 }
 
@@ -171,7 +235,11 @@ fn text_list(column: &ArrayRef, row: usize) -> Result<Vec<String>, Fault> {
         _ => return Ok(text("rcpt_to", column, row)?.into_iter().collect()),
     };
     let texts = (0..values.len()).map(|index| text("rcpt_to", &values, index));
-    Ok(texts.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+    Ok(texts
+        .collect::<Result<Vec<_>, _>>()?
+        .into_iter()
+        .flatten()
+        .collect())
 }
 
 /// Unix seconds out of a timestamp or an int64 column.
@@ -181,19 +249,25 @@ fn seconds(column: &ArrayRef, row: usize) -> Result<Option<i64>, Fault> {
     }
     Ok(Some(match column.data_type() {
         DataType::Int64 => column.as_primitive::<Int64Type>().value(row),
-        DataType::Timestamp(TimeUnit::Second, _) => column.as_primitive::<TimestampSecondType>().value(row),
-        DataType::Timestamp(TimeUnit::Millisecond, _) => {
-            column.as_primitive::<TimestampMillisecondType>().value(row).div_euclid(1_000)
+        DataType::Timestamp(TimeUnit::Second, _) => {
+            column.as_primitive::<TimestampSecondType>().value(row)
         }
-        DataType::Timestamp(TimeUnit::Microsecond, _) => {
-            column.as_primitive::<TimestampMicrosecondType>().value(row).div_euclid(1_000_000)
-        }
+        DataType::Timestamp(TimeUnit::Millisecond, _) => column
+            .as_primitive::<TimestampMillisecondType>()
+            .value(row)
+            .div_euclid(1_000),
+        DataType::Timestamp(TimeUnit::Microsecond, _) => column
+            .as_primitive::<TimestampMicrosecondType>()
+            .value(row)
+            .div_euclid(1_000_000),
         DataType::Timestamp(TimeUnit::Nanosecond, _) => column
             .as_primitive::<arrow_array::types::TimestampNanosecondType>()
             .value(row)
             .div_euclid(1_000_000_000),
         other => {
-            let problem = format!("the column received_at is of type {other}; give timestamps or int64 Unix seconds");
+            let problem = format!(
+                "the column received_at is of type {other}; give timestamps or int64 Unix seconds"
+            );
             return Err(Fault::Argument(problem));
         }
     }))

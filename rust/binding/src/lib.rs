@@ -2,6 +2,7 @@
 
 mod archive;
 mod columns;
+mod cpu;
 mod engine;
 mod errors;
 mod inputs;
@@ -40,8 +41,12 @@ mod _core {
 
     /// The verdict's `author` object for a message or a bare header, as JSON.
     #[pyfunction]
-    fn author_domain<'py>(py: Python<'py>, octets: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
-        let octets: Bytes = inputs::octets(octets).map_err(|problem| super::errors::Fault::Argument(format!("octets {problem}")))?;
+    fn author_domain<'py>(
+        py: Python<'py>,
+        octets: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let octets: Bytes = inputs::octets(octets)
+            .map_err(|problem| super::errors::Fault::Argument(format!("octets {problem}")))?;
         let author = py.detach(|| mailauth_core::author::author(&Message::parse(octets)));
         Ok(PyBytes::new(py, &rows::to_json(&author)?))
     }
@@ -49,8 +54,21 @@ mod _core {
     /// Every reason code: protocol, code, section, sentence.
     #[pyfunction]
     fn reasons() -> Vec<(&'static str, &'static str, &'static str, &'static str)> {
-        let line = |entry: mailauth_core::reason::ReasonEntry| (entry.protocol, entry.code, entry.section, entry.sentence);
+        let line = |entry: mailauth_core::reason::ReasonEntry| {
+            (entry.protocol, entry.code, entry.section, entry.sentence)
+        };
         mailauth_core::reason::all().into_iter().map(line).collect()
+    }
+
+    /// What `--version` says of the engine: its version, architecture and the CPU features in use.
+    #[pyfunction]
+    fn engine_text() -> String {
+        let features = super::cpu::features_in_use();
+        format!(
+            "{} {} {features}",
+            env!("CARGO_PKG_VERSION"),
+            std::env::consts::ARCH
+        )
     }
 
     #[pymodule_init]

@@ -25,7 +25,10 @@ impl PythonResolver {
     }
 
     fn note(failure: &Mutex<Option<String>>, sentence: String) {
-        failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(sentence);
+        failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert(sentence);
     }
 }
 
@@ -34,11 +37,23 @@ impl Resolver for PythonResolver {
         Python::attach(|py| {
             let words: Vec<_> = questions
                 .iter()
-                .map(|question| (question.name.as_str().to_owned(), question.record_type.as_str()))
+                .map(|question| {
+                    (
+                        question.name.as_str().to_owned(),
+                        question.record_type.as_str(),
+                    )
+                })
                 .collect();
-            let delivery =
-                Delivery { questions: questions.clone(), deliver: Arc::clone(&deliver), failure: Arc::clone(&self.failure) };
-            if let Err(error) = self.bridge.bind(py).call_method1("submit", (words, delivery)) {
+            let delivery = Delivery {
+                questions: questions.clone(),
+                deliver: Arc::clone(&deliver),
+                failure: Arc::clone(&self.failure),
+            };
+            if let Err(error) = self
+                .bridge
+                .bind(py)
+                .call_method1("submit", (words, delivery))
+            {
                 Self::note(&self.failure, error.to_string());
                 py.detach(|| deliver_all(&questions, &deliver, Outcome::ServFail));
             }
@@ -66,11 +81,17 @@ impl Delivery {
     fn answers(&self, py: Python<'_>, answers: &Bound<'_, PyAny>) {
         let mut known: Vec<Option<Answer>> = vec![None; self.questions.len()];
         if let Err(error) = self.sort(answers, &mut known) {
-            PythonResolver::note(&self.failure, format!("the resolver gave an unusable answer: {error}"));
+            PythonResolver::note(
+                &self.failure,
+                format!("the resolver gave an unusable answer: {error}"),
+            );
         }
         py.detach(|| {
             for (question, answer) in self.questions.iter().zip(known) {
-                (self.deliver)(question, answer.unwrap_or_else(|| Answer::empty(Outcome::Timeout)));
+                (self.deliver)(
+                    question,
+                    answer.unwrap_or_else(|| Answer::empty(Outcome::Timeout)),
+                );
             }
         });
     }
@@ -91,9 +112,18 @@ impl Delivery {
             let record_type: String = question.getattr("type")?.extract()?;
             let is_same = |candidate: &&Question| {
                 candidate.record_type.as_str() == record_type
-                    && candidate.name.as_str().eq_ignore_ascii_case(name.strip_suffix('.').unwrap_or(&name))
+                    && candidate
+                        .name
+                        .as_str()
+                        .eq_ignore_ascii_case(name.strip_suffix('.').unwrap_or(&name))
             };
-            let Some(place) = self.questions.iter().position(|candidate| is_same(&candidate)) else { continue };
+            let Some(place) = self
+                .questions
+                .iter()
+                .position(|candidate| is_same(&candidate))
+            else {
+                continue;
+            };
             if let (Some(slot), Some(asked)) = (known.get_mut(place), self.questions.get(place)) {
                 *slot = Some(answer(&item, asked.record_type)?);
             }
@@ -104,10 +134,15 @@ impl Delivery {
 
 fn answer(item: &Bound<'_, PyAny>, record_type: RecordType) -> PyResult<Answer> {
     let word: String = item.getattr("outcome")?.extract()?;
-    let outcome = Outcome::from_word(&word)
-        .ok_or_else(|| pyo3::exceptions::PyValueError::new_err(format!("unknown outcome {word:?}")))?;
+    let outcome = Outcome::from_word(&word).ok_or_else(|| {
+        pyo3::exceptions::PyValueError::new_err(format!("unknown outcome {word:?}"))
+    })?;
     let data = item.getattr("data")?;
-    let records = if outcome == Outcome::Found { record_data(&data, record_type)? } else { RecordData::None };
+    let records = if outcome == Outcome::Found {
+        record_data(&data, record_type)?
+    } else {
+        RecordData::None
+    };
     Ok(Answer {
         outcome,
         data: records,
@@ -122,8 +157,14 @@ fn answer(item: &Bound<'_, PyAny>, record_type: RecordType) -> PyResult<Answer> 
 
 fn record_data(data: &Bound<'_, PyAny>, record_type: RecordType) -> PyResult<RecordData> {
     let items: Vec<Bound<'_, PyAny>> = data.try_iter()?.collect::<PyResult<_>>()?;
-    let texts = || items.iter().map(|item| Ok(item.str()?.to_string())).collect::<PyResult<Vec<String>>>();
-    let unreadable = |text: &str| pyo3::exceptions::PyValueError::new_err(format!("{text:?} is no address"));
+    let texts = || {
+        items
+            .iter()
+            .map(|item| Ok(item.str()?.to_string()))
+            .collect::<PyResult<Vec<String>>>()
+    };
+    let unreadable =
+        |text: &str| pyo3::exceptions::PyValueError::new_err(format!("{text:?} is no address"));
     Ok(match record_type {
         RecordType::A => {
             let parse = |text: String| text.parse::<Ipv4Addr>().map_err(|_| unreadable(&text));
@@ -133,7 +174,12 @@ fn record_data(data: &Bound<'_, PyAny>, record_type: RecordType) -> PyResult<Rec
             let parse = |text: String| text.parse::<Ipv6Addr>().map_err(|_| unreadable(&text));
             RecordData::Aaaa(texts()?.into_iter().map(parse).collect::<PyResult<_>>()?)
         }
-        RecordType::Ptr => RecordData::Ptr(texts()?.iter().filter_map(|name| Domain::parse_ascii(name)).collect()),
+        RecordType::Ptr => RecordData::Ptr(
+            texts()?
+                .iter()
+                .filter_map(|name| Domain::parse_ascii(name))
+                .collect(),
+        ),
         RecordType::Mx => RecordData::Mx(items.iter().map(mx).collect::<PyResult<_>>()?),
         _ => RecordData::Txt(items.iter().map(txt).collect::<PyResult<_>>()?),
     })
@@ -141,7 +187,10 @@ fn record_data(data: &Bound<'_, PyAny>, record_type: RecordType) -> PyResult<Rec
 
 fn mx(item: &Bound<'_, PyAny>) -> PyResult<MxRecord> {
     let (preference, host): (u16, String) = item.extract()?;
-    Ok(MxRecord { preference, exchange: Domain::parse_ascii(&host) })
+    Ok(MxRecord {
+        preference,
+        exchange: Domain::parse_ascii(&host),
+    })
 }
 
 /// One TXT record: a tuple of its byte strings; a single byte string is taken as a record of one string.

@@ -39,7 +39,10 @@ impl Rows {
 
     /// One row as JSON.
     fn json<'py>(&self, py: Python<'py>, index: usize) -> PyResult<Bound<'py, PyBytes>> {
-        let row = self.0.get(index).ok_or_else(|| PyIndexError::new_err("row index out of range"))?;
+        let row = self
+            .0
+            .get(index)
+            .ok_or_else(|| PyIndexError::new_err("row index out of range"))?;
         Ok(PyBytes::new(py, &to_json(row)?))
     }
 
@@ -67,10 +70,22 @@ impl Rows {
         requested_schema: Option<Bound<'py, PyCapsule>>,
     ) -> PyArrowResult<Bound<'py, PyCapsule>> {
         let batch = py.detach(|| columns::record_batch(&self.0))?;
-        let field = Arc::new(Field::new_struct("", batch.schema().fields().clone(), false));
+        let field = Arc::new(Field::new_struct(
+            "",
+            batch.schema().fields().clone(),
+            false,
+        ));
         let array: ArrayRef = Arc::new(StructArray::from(batch));
-        let chunks: Vec<Result<ArrayRef, ArrowError>> = if array.is_empty() { vec![] } else { vec![Ok(array)] };
-        to_stream_pycapsule(py, Box::new(ArrayIterator::new(chunks, field)), requested_schema)
+        let chunks: Vec<Result<ArrayRef, ArrowError>> = if array.is_empty() {
+            vec![]
+        } else {
+            vec![Ok(array)]
+        };
+        to_stream_pycapsule(
+            py,
+            Box::new(ArrayIterator::new(chunks, field)),
+            requested_schema,
+        )
     }
 
     #[staticmethod]
@@ -93,12 +108,22 @@ pub(crate) fn json_lines(rows: &[Verdict]) -> Result<Vec<u8>, Fault> {
 /// Counts a row once under each word it has: `spf`, `dkim` (each word of its signatures once, `none` without any),
 /// `arc`, `dmarc`, `disposition`, `error`, and `temperror` for rows with a temperror that asking again could mend.
 fn count_row(row: &Verdict, counts: &mut BTreeMap<&'static str, BTreeMap<String, u64>>) {
-    let mut add = |field, word: &str| *counts.entry(field).or_default().entry(word.to_owned()).or_default() += 1;
+    let mut add = |field, word: &str| {
+        *counts
+            .entry(field)
+            .or_default()
+            .entry(word.to_owned())
+            .or_default() += 1
+    };
     if let Some(error) = row.error {
         add("error", error.code());
         return;
     }
-    let mut words: Vec<&str> = row.dkim.iter().map(|signature| signature.result.as_str()).collect();
+    let mut words: Vec<&str> = row
+        .dkim
+        .iter()
+        .map(|signature| signature.result.as_str())
+        .collect();
     words.sort_unstable();
     words.dedup();
     if words.is_empty() {
@@ -108,20 +133,48 @@ fn count_row(row: &Verdict, counts: &mut BTreeMap<&'static str, BTreeMap<String,
         add("dkim", word);
     }
     let results = [
-        ("spf", row.spf.as_ref().map(|spf| (spf.result.as_str(), spf.reason.code()))),
-        ("spf_helo", row.spf_helo.as_ref().map(|spf| (spf.result.as_str(), spf.reason.code()))),
-        ("arc", row.arc.as_ref().map(|arc| (arc.result.as_str(), arc.reason.code()))),
-        ("dmarc", row.dmarc.as_ref().map(|dmarc| (dmarc.result.as_str(), dmarc.reason.code()))),
+        (
+            "spf",
+            row.spf
+                .as_ref()
+                .map(|spf| (spf.result.as_str(), spf.reason.code())),
+        ),
+        (
+            "spf_helo",
+            row.spf_helo
+                .as_ref()
+                .map(|spf| (spf.result.as_str(), spf.reason.code())),
+        ),
+        (
+            "arc",
+            row.arc
+                .as_ref()
+                .map(|arc| (arc.result.as_str(), arc.reason.code())),
+        ),
+        (
+            "dmarc",
+            row.dmarc
+                .as_ref()
+                .map(|dmarc| (dmarc.result.as_str(), dmarc.reason.code())),
+        ),
     ];
-    for (field, word) in results.iter().filter_map(|(field, result)| Some((*field, result.as_ref()?.0))) {
+    for (field, word) in results
+        .iter()
+        .filter_map(|(field, result)| Some((*field, result.as_ref()?.0)))
+    {
         add(field, word);
     }
     if let Some(disposition) = &row.disposition {
         add("disposition", disposition.action.as_str());
     }
-    let is_transient = |result: &Option<(&str, &str)>| result.is_some_and(|(word, reason)| word == "temperror" && reason != "dns-unknown");
+    let is_transient = |result: &Option<(&str, &str)>| {
+        result.is_some_and(|(word, reason)| word == "temperror" && reason != "dns-unknown")
+    };
     let has_transient = results.iter().any(|(_, result)| is_transient(result))
-        || row.dkim.iter().any(|signature| signature.result == DkimResult::TempError);
+        || row
+            .dkim
+            .iter()
+            .any(|signature| signature.result == DkimResult::TempError);
     if has_transient {
         add("temperror", "rows");
     }

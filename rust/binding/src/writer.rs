@@ -29,6 +29,7 @@ enum Format {
 struct Open {
     temporary: PathBuf,
     format: Format,
+    has_rows: bool,
 }
 
 /// Writes rows under a temporary name; `close` gives the file its name.
@@ -47,8 +48,12 @@ impl Writer {
         name.push(path.file_name().unwrap_or_default());
         name.push(".partial");
         let temporary = path.with_file_name(name);
-        let open = Open::create(temporary, format, metadata).map_err(|problem| fail(&path, &problem))?;
-        Ok(Self { path, open: Mutex::new(Some(open)) })
+        let open =
+            Open::create(temporary, format, metadata).map_err(|problem| fail(&path, &problem))?;
+        Ok(Self {
+            path,
+            open: Mutex::new(Some(open)),
+        })
     }
 
     /// Appends rows.
@@ -63,47 +68,69 @@ impl Writer {
 
     /// Finishes the file, syncs it and gives it its name.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let open = self
+            .open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         let Some(open) = open else { return Ok(()) };
         let closed = py.detach(|| open.finish(&self.path));
         Ok(closed.map_err(|problem| fail(&self.path, &problem))?)
     }
 
-    /// Gives up: the temporary file goes, a file that had the name stays.
-    fn abandon(&self) {
-        if let Some(open) = self.open.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            // Nothing more can be done when even removing fails; the name shows that it is partial.
-            let _ = fs::remove_file(open.temporary);
-        }
+    /// Stops early: what was written stays under the temporary name, which is returned; nothing stays without rows.
+    fn keep_partial(&self, py: Python<'_>) -> Option<String> {
+        let open = self
+            .open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()?;
+        py.detach(|| open.keep())
     }
 }
 
 fn fail(path: &Path, problem: &str) -> Fault {
-    Fault::Unreadable(format!("{}: cannot be written ({problem}); choose another -o or make room", path.display()))
+    Fault::Unreadable(format!(
+        "{}: cannot be written ({problem}); choose another -o or make room",
+        path.display()
+    ))
 }
 
 impl Open {
-    fn create(temporary: PathBuf, format: &str, metadata: Vec<(String, String)>) -> Result<Self, String> {
+    fn create(
+        temporary: PathBuf,
+        format: &str,
+        metadata: Vec<(String, String)>,
+    ) -> Result<Self, String> {
         let file = File::create(&temporary).map_err(|error| sentence(&error))?;
         let format = if format == "parquet" {
             let schema = columns::schema().map_err(|error| error.to_string())?;
             let level = ZstdLevel::try_new(ZSTD_LEVEL).map_err(|error| error.to_string())?;
-            let metadata = metadata.into_iter().map(|(key, value)| KeyValue::new(key, value)).collect();
+            let metadata = metadata
+                .into_iter()
+                .map(|(key, value)| KeyValue::new(key, value))
+                .collect();
             let properties = WriterProperties::builder()
                 .set_compression(Compression::ZSTD(level))
                 .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
                 .set_created_by("mailauth_fast".to_owned())
                 .set_key_value_metadata(Some(metadata))
                 .build();
-            let writer = ArrowWriter::try_new(file, schema, Some(properties)).map_err(|error| error.to_string())?;
+            let writer = ArrowWriter::try_new(file, schema, Some(properties))
+                .map_err(|error| error.to_string())?;
             Format::Parquet(Box::new(writer))
         } else {
             Format::Jsonl(BufWriter::new(file))
         };
-        Ok(Self { temporary, format })
+        Ok(Self {
+            temporary,
+            format,
+            has_rows: false,
+        })
     }
 
     fn write(&mut self, rows: &[Verdict]) -> Result<(), String> {
+        self.has_rows |= !rows.is_empty();
         match &mut self.format {
             Format::Jsonl(file) => {
                 let lines = json_lines(rows).map_err(|_| "a row cannot be printed".to_owned())?;
@@ -117,17 +144,35 @@ impl Open {
     }
 
     fn finish(self, path: &Path) -> Result<(), String> {
+        let temporary = self.temporary.clone();
+        self.complete()?;
+        fs::rename(&temporary, path).map_err(|error| sentence(&error))
+    }
+
+    fn complete(self) -> Result<(), String> {
         let file = match self.format {
             Format::Jsonl(file) => file.into_inner().map_err(|error| sentence(error.error()))?,
             Format::Parquet(writer) => writer.into_inner().map_err(|error| error.to_string())?,
         };
-        file.sync_all().map_err(|error| sentence(&error))?;
-        fs::rename(&self.temporary, path).map_err(|error| sentence(&error))
+        file.sync_all().map_err(|error| sentence(&error))
+    }
+
+    fn keep(self) -> Option<String> {
+        let (temporary, has_rows) = (self.temporary.clone(), self.has_rows);
+        if has_rows && self.complete().is_ok() {
+            return Some(temporary.display().to_string());
+        }
+        // Nothing more can be done when even removing fails; the name shows that it is partial.
+        let _ = fs::remove_file(temporary);
+        None
     }
 }
 
 /// An I/O error without the number that Rust appends.
 fn sentence(error: &io::Error) -> String {
     let text = error.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_owned()
+    text.split(" (os error")
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }

@@ -20,7 +20,9 @@ impl PyStaticZone {
     fn new(zone: &Bound<'_, PyDict>, source: &str) -> PyResult<Self> {
         let mut built = StaticZone::new(source);
         for (name, value) in zone {
-            let name: String = name.extract().map_err(|_| fail("a zone", "every name must be a text"))?;
+            let name: String = name
+                .extract()
+                .map_err(|_| fail("a zone", "every name must be a text"))?;
             add_name(&mut built, &name, &value)?;
         }
         Ok(Self(Arc::new(built)))
@@ -38,41 +40,78 @@ fn add_name(zone: &mut StaticZone, name: &str, value: &Bound<'_, PyAny>) -> PyRe
         zone.set_name(name, outcome);
         return Ok(());
     }
-    let types = value.cast::<PyDict>().map_err(|_| fail(name, "expected a mapping of record types"))?;
+    let types = value
+        .cast::<PyDict>()
+        .map_err(|_| fail(name, "expected a mapping of record types"))?;
     zone.touch(name);
     for (record_type, content) in types {
-        let record_type: String =
-            record_type.extract().map_err(|_| fail(name, "a record type must be a text"))?;
+        let record_type: String = record_type
+            .extract()
+            .map_err(|_| fail(name, "a record type must be a text"))?;
         let value = zone_value(name, &record_type, &content)?;
-        zone.set(name, &record_type, value).map_err(|error| Fault::Argument(format!("zone entry {error}")))?;
+        zone.set(name, &record_type, value)
+            .map_err(|error| Fault::Argument(format!("zone entry {error}")))?;
     }
     Ok(())
 }
 
 fn zone_value(name: &str, record_type: &str, content: &Bound<'_, PyAny>) -> PyResult<ZoneValue> {
     let is_single = content.is_instance_of::<PyString>() || content.is_instance_of::<PyBytes>();
-    if let Some(outcome) = content.extract::<String>().ok().as_deref().and_then(StaticZone::outcome_word) {
+    if let Some(outcome) = content
+        .extract::<String>()
+        .ok()
+        .as_deref()
+        .and_then(StaticZone::outcome_word)
+    {
         return Ok(ZoneValue::Outcome(outcome));
     }
-    let values: Vec<Bound<'_, PyAny>> =
-        if is_single { vec![content.clone()] } else { content.try_iter()?.collect::<PyResult<_>>()? };
+    let values: Vec<Bound<'_, PyAny>> = if is_single {
+        vec![content.clone()]
+    } else {
+        content.try_iter()?.collect::<PyResult<_>>()?
+    };
     let text = |value: &Bound<'_, PyAny>| {
-        value.extract::<String>().map_err(|_| fail(name, "expected a list of texts"))
+        value
+            .extract::<String>()
+            .map_err(|_| fail(name, "expected a list of texts"))
     };
     let data = match record_type {
         "CNAME" => {
-            let target = values.first().ok_or_else(|| fail(name, "a CNAME needs one target"))?;
+            let target = values
+                .first()
+                .ok_or_else(|| fail(name, "a CNAME needs one target"))?;
             return Ok(ZoneValue::Alias(text(target)?));
         }
         "A" => RecordData::A(parse_all(name, &values)?),
         "AAAA" => RecordData::Aaaa(parse_all(name, &values)?),
         "PTR" => {
             let names = values.iter().map(text).collect::<Result<Vec<_>, _>>()?;
-            RecordData::Ptr(names.iter().filter_map(|name| Domain::parse_ascii(name)).collect())
+            RecordData::Ptr(
+                names
+                    .iter()
+                    .filter_map(|name| Domain::parse_ascii(name))
+                    .collect(),
+            )
         }
-        "MX" => RecordData::Mx(values.iter().map(|value| mx(name, value)).collect::<PyResult<_>>()?),
-        "TXT" => RecordData::Txt(values.iter().map(|value| txt(name, value)).collect::<PyResult<_>>()?),
-        _ => return Err(fail(name, "unknown record type; use A, AAAA, MX, TXT, PTR or CNAME").into()),
+        "MX" => RecordData::Mx(
+            values
+                .iter()
+                .map(|value| mx(name, value))
+                .collect::<PyResult<_>>()?,
+        ),
+        "TXT" => RecordData::Txt(
+            values
+                .iter()
+                .map(|value| txt(name, value))
+                .collect::<PyResult<_>>()?,
+        ),
+        _ => {
+            return Err(fail(
+                name,
+                "unknown record type; use A, AAAA, MX, TXT, PTR or CNAME",
+            )
+            .into());
+        }
     };
     Ok(ZoneValue::Data(data).or_no_data())
 }
