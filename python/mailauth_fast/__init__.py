@@ -1,4 +1,4 @@
-"""SPF, DKIM, ARC and DMARC for millions of mails at once: right, fast, and able to explain itself."""
+"""SPF, DKIM, ARC and DMARC for millions of mails at once: right, fast, explained."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m mailauth_fast` and the `mailauth-fast` script: starts fast, and ends every error in one sentence."""
+"""`python -m mailauth_fast` and the `mailauth-fast` script: starts fast."""
 
 from __future__ import annotations
 

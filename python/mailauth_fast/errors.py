@@ -1,4 +1,4 @@
-"""Every exception this package raises. Nothing in a message raises; these are the caller's fault or the environment's."""
+"""Every exception this package raises: the caller's fault or the environment's, never a mail's."""
 
 from __future__ import annotations
 

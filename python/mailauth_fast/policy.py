@@ -69,7 +69,7 @@ class Policy:
             raise InvalidPolicy("receiver is no text; give a host name")
         if self.public_suffix_list is not None and not Path(self.public_suffix_list).is_file():
             raise InvalidPolicy(
-                f"{self.public_suffix_list}: no such public suffix list; give the path of a list file"
+                f"{self.public_suffix_list}: no such public suffix list; give a list file"
             )
 
 

@@ -1,6 +1,7 @@
-"""Who answers DNS questions: a mapping, the native live resolver, or any Python object with `async def resolve`.
+"""Who answers DNS questions: a mapping, the live resolver, any object with `async def resolve`.
 
-These objects carry configuration only, so that a `Verifier` can be pickled; the engine's side is made from them.
+These objects carry configuration only, so that a `Verifier` can be pickled; the engine's side is
+made from them.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ class StaticResolver:
     """Answers from a mapping: a test aid, and the resolver behind `--dns zone:FILE.json`.
 
     Args:
-        zone: name -> record type -> list of values, or one of the words `NXDOMAIN`, `NODATA`, `SERVFAIL`,
-            `TIMEOUT` for a name or a type. A name that is absent is NXDOMAIN.
+        zone: name -> record type -> list of values, or one of the words `NXDOMAIN`, `NODATA`,
+            `SERVFAIL`, `TIMEOUT` for a name or a type. A name that is absent is NXDOMAIN.
         source: what answers say of their origin.
 
     Raises:
@@ -95,7 +96,9 @@ class Bridge:
     def submit(self, questions: list[tuple[str, str]], delivery: _core.Delivery) -> None:
         """Ask; the answers go to `delivery`, from the loop's thread."""
         asked = [Question(name, record_type) for name, record_type in questions]
-        future = asyncio.run_coroutine_threadsafe(self._resolver.resolve(asked), self._running_loop())
+        future = asyncio.run_coroutine_threadsafe(
+            self._resolver.resolve(asked), self._running_loop()
+        )
         future.add_done_callback(lambda done: _deliver(done, delivery))
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:

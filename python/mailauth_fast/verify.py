@@ -24,8 +24,6 @@ from mailauth_fast.verdict import (
 )
 
 if TYPE_CHECKING:
-    from typing_extensions import CapsuleType
-
     from mailauth_fast.arrow import ArrowData
 
 Octets = bytes | bytearray | memoryview
@@ -36,8 +34,8 @@ Source = str | PathLike[str]
 class Verdicts(Sequence[Verdict]):
     """A table of verdicts, one row a message in input order.
 
-    An Arrow table to whoever reads `__arrow_c_stream__` (DuckDB, Polars, PyArrow, arro3), a sequence of
-    `Verdict` to Python; rows become objects only when asked for.
+    An Arrow table to whoever reads `__arrow_c_stream__` (DuckDB, Polars, PyArrow, arro3), a
+    sequence of `Verdict` to Python; rows become objects only when asked for.
     """
 
     def __init__(self, rows: _core.Rows) -> None:
@@ -63,11 +61,11 @@ class Verdicts(Sequence[Verdict]):
             raise IndexError("row index out of range")
         return decode(self._rows.json(row), Verdict)
 
-    def __arrow_c_stream__(self, requested_schema: CapsuleType | None = None) -> CapsuleType:
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """Give the rows as an Arrow stream."""
         return self._rows.__arrow_c_stream__(requested_schema)
 
-    def __arrow_c_schema__(self) -> CapsuleType:
+    def __arrow_c_schema__(self) -> object:
         """Give the Arrow schema."""
         return self._rows.__arrow_c_schema__()
 
@@ -80,7 +78,8 @@ class Verifier:
     """Verifies messages; safe to share between threads, and picklable.
 
     Args:
-        resolver: who answers DNS questions; default: a live resolver from the system's configuration.
+        resolver: who answers DNS questions; default: a live resolver from the system's
+            configuration.
         policy: limits and switches.
         workers: threads of the engine; `None` = all cores.
 
@@ -103,7 +102,9 @@ class Verifier:
             native(LiveResolver() if resolver is None else resolver), policy or Policy(), workers
         )
 
-    def __reduce__(self) -> tuple[type[Verifier], tuple[Resolver | None, Policy | None, int | None]]:
+    def __reduce__(
+        self,
+    ) -> tuple[type[Verifier], tuple[Resolver | None, Policy | None, int | None]]:
         """Pickle the configuration; cache and threads are made anew."""
         return (Verifier, self._configuration)
 
@@ -130,8 +131,9 @@ class Verifier:
         """Verify many messages on all cores; one row in, one row out, same order.
 
         Args:
-            messages: bytes-like objects, an Arrow binary column, or an Arrow table with the columns `id, raw,
-                client_ip, helo, mail_from, rcpt_to, auth_id, protocol, received_at` (all but `raw` optional).
+            messages: bytes-like objects, an Arrow binary column, or an Arrow table with the
+                columns `id, raw, client_ip, helo, mail_from, rcpt_to, auth_id, protocol,
+                received_at` (all but `raw` optional).
             envelopes: one envelope or None for each message; not together with a table.
             now: as for `verify`.
 
@@ -177,9 +179,7 @@ class Verifier:
         """Start a run whose progress and problems can be watched; for the command line."""
         return self._engine.verify_archive(list(inputs), judged_by(now), stream, limit)
 
-    def check_host(
-        self, ip: str, helo: str, mail_from: str, receiver: str | None = None
-    ) -> Spf:
+    def check_host(self, ip: str, helo: str, mail_from: str, receiver: str | None = None) -> Spf:
         """Evaluate SPF by hand; an empty `mail_from` checks `postmaster@helo`.
 
         Source: RFC 7208 §4.
@@ -207,9 +207,7 @@ class Verifier:
 
         Source: RFC 9990 §4.
         """
-        return decode(
-            self._engine.accepts_reports(destination, policy_domain), ReportAuthorization
-        )
+        return decode(self._engine.accepts_reports(destination, policy_domain), ReportAuthorization)
 
 
 def judged_by(now: Now) -> int | str:

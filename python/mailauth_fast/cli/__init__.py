@@ -1,1 +1,1 @@
-"""The command line: one module a command; data on standard output, everything else on standard error."""
+"""The command line: data on standard output, everything else on standard error."""

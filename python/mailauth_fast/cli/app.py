@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 from typing import NoReturn
 
 import cyclopts
@@ -13,7 +12,6 @@ from mailauth_fast.cli.exits import CommandError, Exit
 from mailauth_fast.cli.terminal import printable, say
 from mailauth_fast.errors import (
     EngineError,
-    InvalidPolicy,
     MailauthError,
     ResolverUnavailable,
     UnreadableInput,
@@ -21,18 +19,34 @@ from mailauth_fast.errors import (
 
 app = App(
     name="mailauth-fast",
-    help="Verify who really sent a mail: SPF, DKIM, ARC and DMARC, for one message or a whole archive.",
+    help="Verify who really sent a mail: SPF, DKIM, ARC and DMARC, for one or for millions.",
     version_flags=[],
     help_flags=["--help", "-h"],
     result_action="return_value",
 )
-app.command("mailauth_fast.cli.verify:verify", name="verify")
-app.command("mailauth_fast.cli.checks:spf", name="spf")
-app.command("mailauth_fast.cli.checks:dkim", name="dkim")
-app.command("mailauth_fast.cli.checks:dmarc", name="dmarc")
-app.command("mailauth_fast.cli.checks:arc", name="arc")
-app.command("mailauth_fast.cli.checks:reasons", name="reasons")
+app.command("mailauth_fast.cli.verify:verify", name="verify", help="Verify archives and queues.")
+app.command(
+    "mailauth_fast.cli.checks:spf",
+    name="spf",
+    help="Evaluate SPF for a client, a HELO name and a MAIL FROM.",
+)
+app.command(
+    "mailauth_fast.cli.checks:dkim", name="dkim", help="Verify the DKIM signatures of one message."
+)
+app.command(
+    "mailauth_fast.cli.checks:dmarc",
+    name="dmarc",
+    help="Find the DMARC policy that holds for a domain.",
+)
+app.command("mailauth_fast.cli.checks:arc", name="arc", help="Verify the ARC chain of one message.")
+app.command(
+    "mailauth_fast.cli.checks:reasons",
+    name="reasons",
+    help="Print every reason code with its section and one sentence.",
+)
 
+FATAL = (EngineError, ResolverUnavailable, UnreadableInput)
+"""Faults of the environment; every other `MailauthError` is one of usage or configuration."""
 DASH = "/dev/stdin/-"
 """Stands for a lone `-`, which the parser would take for an option."""
 
@@ -49,18 +63,9 @@ def run(arguments: list[str]) -> int:
     except CommandError as problem:
         say(str(problem))
         return problem.code
-    except InvalidPolicy as problem:
-        say(str(problem))
-        return Exit.USAGE
-    except (UnreadableInput, ResolverUnavailable) as problem:
-        say(str(problem))
-        return Exit.FATAL
-    except EngineError as problem:
-        say(str(problem))
-        return Exit.FATAL
     except MailauthError as problem:
         say(str(problem))
-        return Exit.USAGE
+        return Exit.FATAL if isinstance(problem, FATAL) else Exit.USAGE
     except KeyboardInterrupt:
         say("interrupted")
         return Exit.INTERRUPTED
@@ -82,7 +87,3 @@ def _usage_sentence(problem: CycloptsError) -> str:
 def is_dash(text: str) -> bool:
     """Tell whether an argument was a lone `-`."""
     return text == DASH
-
-
-if __name__ == "__main__":
-    sys.exit(run(sys.argv[1:]))

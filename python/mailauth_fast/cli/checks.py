@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 Form = Literal["text", "json"]
 Dns = Annotated[str, Parameter(help="live, ADDRESS:PORT or zone:FILE.json")]
 RulesOption = Annotated[Literal["rfc9989", "rfc7489", "auto"], Parameter(help="rule book of DMARC")]
-FormatOption = Annotated[Form, Parameter(name="--format", help="text for people, json for programs")]
+FormatOption = Annotated[
+    Form, Parameter(name="--format", help="text for people, json for programs")
+]
 Historic = Annotated[bool, Parameter(negative="", help="let rsa-sha1 and short RSA keys pass")]
 Now = Annotated[str, Parameter(help="received, Unix seconds, or ISO 8601 with offset")]
 
@@ -32,7 +34,9 @@ def spf(
     *,
     ip: Annotated[str, Parameter(help="the client's address")],
     helo: Annotated[str, Parameter(help="the name of HELO or EHLO")] = "",
-    mail_from: Annotated[str, Parameter(help="the reverse-path; empty checks postmaster@HELO")] = "",
+    mail_from: Annotated[
+        str, Parameter(help="the reverse-path; empty checks postmaster@HELO")
+    ] = "",
     receiver: Annotated[str | None, Parameter(help="what %{r} stands for")] = None,
     dns: Dns = "live",
     form: FormatOption = "text",
@@ -43,7 +47,9 @@ def spf(
     return Exit.FINISHED
 
 
-def dmarc(domain: str, *, dns: Dns = "live", rules: RulesOption = "auto", form: FormatOption = "text") -> int:
+def dmarc(
+    domain: str, *, dns: Dns = "live", rules: RulesOption = "auto", form: FormatOption = "text"
+) -> int:
     """Find the DMARC policy that holds for a domain (RFC 9989 §4.10)."""
     found = _verifier(dns, Policy(rules=rules)).discover_policy(domain)
     _show(found, form)
@@ -64,7 +70,7 @@ def dkim(
         _print_json([signature.to_dict() for signature in verdict.dkim])
         return Exit.FINISHED
     if not verdict.dkim:
-        print("none: the message has no DKIM-Signature")  # noqa: T201 - data
+        print("none: the message has no DKIM-Signature")
     for signature in verdict.dkim:
         _show(signature, form)
     return Exit.FINISHED
@@ -95,7 +101,7 @@ def reasons(*, form: FormatOption = "text") -> int:
     width = max(len(code) for _, code, _, _ in entries)
     sections = max(len(section) for _, _, section, _ in entries)
     for protocol, code, section, sentence in entries:
-        print(f"{protocol:<12}{code:<{width + 2}}{section:<{sections + 2}}{sentence}")  # noqa: T201
+        print(f"{protocol:<12}{code:<{width + 2}}{section:<{sections + 2}}{sentence}")
     return Exit.FINISHED
 
 
@@ -121,10 +127,10 @@ def _show(record: Record, form: Form) -> None:
         _print_json(record.to_dict())
         return
     facts = record.to_dict()
-    print(f"{facts.pop('result')}: {facts.pop('reason')}")  # noqa: T201 - data
+    print(f"{facts.pop('result')}: {facts.pop('reason')}")
     for name, value in facts.items():
         if value not in (None, [], ""):
-            print(f"  {name}: {printable(_text(value))}")  # noqa: T201 - data
+            print(f"  {name}: {printable(_text(value))}")
 
 
 def _text(value: object) -> str:

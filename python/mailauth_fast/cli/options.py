@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-import json
 import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from mailauth_fast.cli.exits import CommandError, Exit
 from mailauth_fast.errors import MailauthError
@@ -37,7 +38,8 @@ def chosen_resolver(text: str) -> ChosenResolver:
         return _zone(Path(text.removeprefix("zone:")))
     if text.startswith("store:"):
         raise CommandError(
-            f"--dns {text}: DNS stores are not read yet; give zone:FILE.json or a server", Exit.USAGE
+            f"--dns {text}: DNS stores are not read yet; give zone:FILE.json or a server",
+            Exit.USAGE,
         )
     _check_server(text)
     return ChosenResolver(LiveResolver([text]), "live")
@@ -51,11 +53,8 @@ def _zone(path: Path) -> ChosenResolver:
         raise CommandError(sentence, Exit.USAGE) from None
     digest = hashlib.sha256(octets).hexdigest()
     try:
-        zone = json.loads(octets)
-        if not isinstance(zone, dict):
-            raise MailauthError("no JSON object of names")  # noqa: TRY301 - one place says how to go on
-        resolver = StaticResolver(zone, f"zone:{path.name}")
-    except (ValueError, MailauthError, RecursionError) as problem:
+        resolver = StaticResolver(msgspec.json.decode(octets, type=dict), f"zone:{path.name}")
+    except (msgspec.DecodeError, MailauthError, RecursionError) as problem:
         sentence = f"{path}: no zone file ({problem}); it must map names to record types to values"
         raise CommandError(sentence, Exit.USAGE) from None
     return ChosenResolver(resolver, f"zone sha256:{digest}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -95,7 +96,9 @@ def _target(path: Path, row_format: Format, *, overwrite: bool) -> Path:
         path.mkdir(parents=True, exist_ok=True)
     existing = target if is_file else next(iter(sorted(path.glob("part-*"))), target)
     if existing.exists() and not overwrite:
-        raise CommandError(f"{existing}: exists already; give --overwrite or another -o", Exit.USAGE)
+        raise CommandError(
+            f"{existing}: exists already; give --overwrite or another -o", Exit.USAGE
+        )
     return target
 
 
@@ -110,11 +113,5 @@ def run_metadata(policy: Policy, now: int | str, resolver: str) -> list[tuple[st
         ("mailauth_fast.rules", policy.rules),
         ("mailauth_fast.now", str(now)),
         ("mailauth_fast.resolver", resolver),
-        ("mailauth_fast.policy", _json(settings)),
+        ("mailauth_fast.policy", json.dumps(settings, sort_keys=True)),
     ]
-
-
-def _json(settings: dict[str, object]) -> str:
-    import json  # noqa: PLC0415 - start-up time
-
-    return json.dumps(settings, sort_keys=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -32,7 +32,7 @@ class RunProgress:
         )
         self._task = self._progress.add_task("verifying", total=run.octets_total)
 
-    def __enter__(self) -> RunProgress:
+    def __enter__(self) -> Self:
         """Start showing."""
         self._progress.start()
         return self

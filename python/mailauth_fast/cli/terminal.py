@@ -1,4 +1,4 @@
-"""What goes to a person's terminal: sentences on standard error, and never an octet of a message raw."""
+"""What goes to a person's terminal: sentences, and never an octet of a message raw."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import sys
 import unicodedata
 
 INVISIBLE = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
-"""Unicode categories that could steer a terminal or reorder a line: controls, format and bidi characters."""
+"""Unicode categories that could steer a terminal or reorder a line."""
+
+ASCII_END = 0x7F
 
 
 def printable(text: str) -> str:
@@ -17,10 +19,11 @@ def printable(text: str) -> str:
 def _shown(character: str) -> str:
     if unicodedata.category(character) not in INVISIBLE:
         return character
-    code = ord(character)
-    if code <= 0xFF:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+    return (
+        character.encode("ascii", "backslashreplace").decode("ascii")
+        if ord(character) > ASCII_END
+        else f"\\x{ord(character):02x}"
+    )
 
 
 def say(sentence: str) -> None:

@@ -42,24 +42,52 @@ class Outcome:
         add(self.counts, rows.counts())
 
 
-def verify(  # noqa: PLR0913 - one argument an option
-    *inputs: Annotated[str, Parameter(help="mbox files, Maildir, folders of messages, messages; - is standard input")],
-    output: Annotated[str | None, Parameter(name=["-o", "--output"], help="file or folder for the rows; - is standard output")] = None,
-    overwrite: Annotated[bool, Parameter(negative="", help="replace an output that exists")] = False,
-    format: Annotated[Literal["text", "jsonl", "parquet"] | None, Parameter(help="of the rows; text is the summary alone")] = None,  # noqa: A002 - the contract's name
+def verify(
+    *inputs: Annotated[
+        str,
+        Parameter(help="mbox files, Maildir, folders of messages, messages; - is standard input"),
+    ],
+    output: Annotated[
+        str | None,
+        Parameter(
+            name=["-o", "--output"], help="file or folder for the rows; - is standard output"
+        ),
+    ] = None,
+    overwrite: Annotated[
+        bool, Parameter(negative="", help="replace an output that exists")
+    ] = False,
+    row_format: Annotated[
+        Literal["text", "jsonl", "parquet"] | None,
+        Parameter(name="--format", help="of the rows; text is the summary alone"),
+    ] = None,
     dns: Annotated[str, Parameter(help="live, ADDRESS:PORT or zone:FILE.json")] = "live",
-    now: Annotated[str, Parameter(help="received, Unix seconds, or ISO 8601 with offset")] = "received",
-    rules: Annotated[Literal["rfc9989", "rfc7489", "auto"], Parameter(help="rule book of DMARC")] = "auto",
-    historic: Annotated[bool, Parameter(negative="", help="let rsa-sha1 and short RSA keys pass (archives only)")] = False,
-    jobs: Annotated[int | None, Parameter(name=["--jobs", "-j"], help="threads; default: all cores")] = None,
+    now: Annotated[
+        str, Parameter(help="received, Unix seconds, or ISO 8601 with offset")
+    ] = "received",
+    rules: Annotated[
+        Literal["rfc9989", "rfc7489", "auto"], Parameter(help="rule book of DMARC")
+    ] = "auto",
+    historic: Annotated[
+        bool, Parameter(negative="", help="let rsa-sha1 and short RSA keys pass (archives only)")
+    ] = False,
+    jobs: Annotated[
+        int | None, Parameter(name=["--jobs", "-j"], help="threads; default: all cores")
+    ] = None,
     limit: Annotated[int | None, Parameter(help="stop after so many messages")] = None,
-    fail_on: Annotated[str | None, Parameter(help="comma list of FIELD=WORD; any row that matches gives exit code 1")] = None,
+    fail_on: Annotated[
+        str | None,
+        Parameter(help="comma list of FIELD=WORD; any row that matches gives exit code 1"),
+    ] = None,
     digest: Annotated[bool, Parameter(negative="", help="fill sha256")] = False,
-    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", help="silent on success")] = False,
+    quiet: Annotated[
+        bool, Parameter(name=["--quiet", "-q"], negative="", help="silent on success")
+    ] = False,
 ) -> int:
     """Verify archives and queues: mbox, Maildir, trees of messages, standard input."""
     if not inputs:
-        raise CommandError("nothing to verify; name a file or folder, or - for standard input", Exit.USAGE)
+        raise CommandError(
+            "nothing to verify; name a file or folder, or - for standard input", Exit.USAGE
+        )
     _check_number("--jobs", jobs)
     _check_number("--limit", limit)
     pairs = conditions.conditions(fail_on) if fail_on else []
@@ -72,11 +100,11 @@ def verify(  # noqa: PLR0913 - one argument an option
     metadata = run_metadata(policy, moment, chosen.description)
     target = "-" if output is not None and is_dash(output) else output
     try:
-        sink, row_format = open_sink(target, format, metadata, overwrite=overwrite)
+        sink, chosen_format = open_sink(target, row_format, metadata, overwrite=overwrite)
         outcome = _drive(run, sink, is_quiet=quiet)
     finally:
         run.close()
-    return _finish(run, outcome, pairs, row_format, is_quiet=quiet)
+    return _finish(run, outcome, pairs, chosen_format, is_quiet=quiet)
 
 
 def _check_number(name: str, value: int | None) -> None:

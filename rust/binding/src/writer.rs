@@ -41,15 +41,15 @@ pub(crate) struct Writer {
 
 #[pymethods]
 impl Writer {
-    /// `format` is `jsonl` or `parquet`; `metadata` goes into a Parquet file.
+    /// `row_format` is `jsonl` or `parquet`; `metadata` goes into a Parquet file.
     #[new]
-    fn new(path: PathBuf, format: &str, metadata: Vec<(String, String)>) -> PyResult<Self> {
+    fn new(path: PathBuf, row_format: &str, metadata: Vec<(String, String)>) -> PyResult<Self> {
         let mut name = std::ffi::OsString::from(".");
         name.push(path.file_name().unwrap_or_default());
         name.push(".partial");
         let temporary = path.with_file_name(name);
-        let open =
-            Open::create(temporary, format, metadata).map_err(|problem| fail(&path, &problem))?;
+        let open = Open::create(temporary, row_format, metadata)
+            .map_err(|problem| fail(&path, &problem))?;
         Ok(Self {
             path,
             open: Mutex::new(Some(open)),
