@@ -57,7 +57,7 @@ class LiveResolver:
     """Asks DNS servers over UDP and TCP, natively.
 
     Args:
-        nameservers: `ADDRESS`, `ADDRESS:PORT` or `[IPV6]:PORT`; `None` = the system's configuration.
+        nameservers: `ADDRESS`, `ADDRESS:PORT` or `[IPV6]:PORT`; `None` = the system's.
 
     Raises:
         ResolverUnavailable: no server is configured, or an address cannot be read.

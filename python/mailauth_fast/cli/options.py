@@ -61,15 +61,20 @@ def _zone(path: Path) -> ChosenResolver:
 
 
 def _check_server(text: str) -> None:
-    match = re.fullmatch(r"(?:\[(?P<six>[^\]]+)\]|(?P<four>[^:]+))(?::(?P<port>\d+))?", text)
+    match = re.fullmatch(r"(?:\[(?P<six>[^\]]+)\]|(?P<four>[^:]+))(?::(?P<port>\d{1,5}))?", text)
     address = (match["six"] or match["four"]) if match else text
-    try:
-        ipaddress.ip_address(address)
-        if match and match["port"] and not 0 < int(match["port"]) <= PORT_LIMIT:
-            raise ValueError
-    except ValueError:
+    port = int(match["port"]) if match and match["port"] else 1
+    if not _is_address(address) or not 0 < port <= PORT_LIMIT:
         sentence = f"--dns {text}: neither live, ADDRESS:PORT nor zone:FILE.json"
-        raise CommandError(sentence, Exit.USAGE) from None
+        raise CommandError(sentence, Exit.USAGE)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def chosen_time(text: str) -> int | str:

@@ -19,11 +19,9 @@ def printable(text: str) -> str:
 def _shown(character: str) -> str:
     if unicodedata.category(character) not in INVISIBLE:
         return character
-    return (
-        character.encode("ascii", "backslashreplace").decode("ascii")
-        if ord(character) > ASCII_END
-        else f"\\x{ord(character):02x}"
-    )
+    if ord(character) > ASCII_END:
+        return character.encode("ascii", "backslashreplace").decode("ascii")
+    return f"\\x{ord(character):02x}"
 
 
 def say(sentence: str) -> None:
