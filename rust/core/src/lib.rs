@@ -8,12 +8,15 @@
 pub mod arc;
 pub mod author;
 pub mod crypto;
+pub mod date;
 pub mod disposition;
 pub mod dkim;
 pub mod dmarc;
 pub mod dns;
 pub mod domain;
 pub mod envelope;
+pub mod header_facts;
+pub mod mbox_quoting;
 pub mod message;
 pub mod policy;
 pub mod reason;
