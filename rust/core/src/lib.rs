@@ -17,6 +17,7 @@ pub mod dns;
 pub mod domain;
 pub mod engine;
 pub mod envelope;
+pub mod evaluate;
 pub mod header_facts;
 pub mod mbox_quoting;
 pub mod message;
