@@ -7,9 +7,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use super::SpfReason;
-use super::check_host::{Check, PTR_ERROR, Stop, Target, check_fault};
+use super::check_host::{Check, PTR_ERROR, Stop, check_fault};
 use super::macro_string::{MacroString, reverse_name};
 use super::record::{Mechanism, PrefixLengths};
+use super::target_name::Target;
 use crate::dns::{Answer, Entry, Outcome, Pending, RecordType};
 use crate::domain::Domain;
 

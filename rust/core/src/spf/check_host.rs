@@ -9,8 +9,9 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::identity::Sender;
-use super::macro_string::{MacroString, MacroValues};
+use super::macro_string::MacroString;
 use super::record::{Directive, Mechanism, Qualifier, Record, RecordSelection};
+use super::target_name::Target;
 use super::{SpfReason, SpfResult};
 use crate::dns::{Answers, Entry, Outcome, Pending};
 use crate::domain::Domain;
@@ -63,16 +64,6 @@ impl From<Pending> for Stop {
     fn from(_: Pending) -> Self {
         Self::Pending
     }
-}
-
-/// What a domain-spec came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Target {
-    Name(Domain),
-    /// The expansion is no domain name.
-    Malformed,
-    /// The local-part cannot be a label (RFC 8616 §4).
-    NonAsciiLocalPart,
 }
 
 /// A record under evaluation; its domain is the `<domain>` of RFC 7208 §4.1.
@@ -164,7 +155,7 @@ impl Evaluation {
     }
 }
 
-impl<'a> Check<'a> {
+impl Check<'_> {
     fn evaluate(&mut self) -> Result<Evaluation, Stop> {
         let domain = self.arguments.sender.domain.clone();
         let entry = self.answers.txt(&domain)?;
@@ -287,7 +278,7 @@ impl<'a> Check<'a> {
             return Ok(Evaluation::without_match(SpfReason::NoMatch));
         };
         let explanation = if qualifier == Qualifier::Fail && self.arguments.wants_explanation {
-            self.explanation(frame)?
+            self.explanation(frame.record.explanation(), &frame.domain)?
         } else {
             None
         };
@@ -299,113 +290,8 @@ impl<'a> Check<'a> {
         })
     }
 
-    /// RFC 7208 §6.2: the text of `exp=`; whatever goes wrong means no text and leaves the result as it is.
-    fn explanation(&mut self, frame: &Frame) -> Result<Option<String>, Stop> {
-        // RFC 7208 §4.6.4: `exp` counts neither as a lookup term nor as a void lookup.
-        let Some(spec) = frame.record.explanation() else {
-            return Ok(None);
-        };
-        match self.fetch_explanation(spec, &frame.domain) {
-            Err(Stop::Verdict(reason)) => {
-                self.note(if reason.is_limit() {
-                    reason.code()
-                } else {
-                    PTR_ERROR
-                });
-                Ok(None)
-            }
-            explanation => explanation,
-        }
-    }
-
-    fn fetch_explanation(
-        &mut self,
-        spec: &MacroString,
-        domain: &Domain,
-    ) -> Result<Option<String>, Stop> {
-        let Target::Name(name) = self.expand_target(spec, domain)? else {
-            return Ok(None);
-        };
-        let entry = self.answers.txt(&name)?;
-        check_fault(entry.outcome)?;
-        let [text] = entry.txt() else {
-            return Ok(None);
-        };
-        let Some(text) = MacroString::parse_explanation(text.joined()) else {
-            return Ok(None);
-        };
-        let validated_name = self.validated_name_for(&text, domain)?;
-        let values = self.macro_values(domain, validated_name.as_ref());
-        let Some(explanation) = text.expand_text(&values) else {
-            return Ok(None);
-        };
-        if explanation.is_truncated {
-            self.note("explanation-limit");
-        }
-        Ok(Some(explanation.text))
-    }
-
-    /// The target-name of a term (RFC 7208 §4.8); without a domain-spec it is `domain`.
-    pub(super) fn target(
-        &mut self,
-        spec: Option<&MacroString>,
-        domain: &Domain,
-    ) -> Result<Target, Stop> {
-        let Some(spec) = spec else {
-            return Ok(Target::Name(domain.clone()));
-        };
-        // RFC 7208 §4.6.4: the PTR question of `%{p}` counts like a term.
-        for _ in 0..spec.validated_name_count() {
-            self.count_lookup()?;
-        }
-        self.expand_target(spec, domain)
-    }
-
-    fn expand_target(&mut self, spec: &MacroString, domain: &Domain) -> Result<Target, Stop> {
-        // RFC 8616 §4: a term with a local-part that is not ASCII matches nothing.
-        if spec.uses_local_part() && !self.arguments.sender.local_part.is_ascii() {
-            return Ok(Target::NonAsciiLocalPart);
-        }
-        let validated_name = self.validated_name_for(spec, domain)?;
-        let values = self.macro_values(domain, validated_name.as_ref());
-        Ok(spec
-            .expand_name(&values)
-            .map_or(Target::Malformed, Target::Name))
-    }
-
-    fn validated_name_for(
-        &mut self,
-        spec: &MacroString,
-        domain: &Domain,
-    ) -> Result<Option<Domain>, Stop> {
-        if spec.validated_name_count() == 0 {
-            return Ok(None);
-        }
-        self.validated_name(domain)
-    }
-
-    fn macro_values<'v>(
-        &self,
-        domain: &'v Domain,
-        validated_name: Option<&'v Domain>,
-    ) -> MacroValues<'v>
-    where
-        'a: 'v,
-    {
-        MacroValues {
-            local_part: &self.arguments.sender.local_part,
-            sender_domain: self.arguments.sender.domain.as_str(),
-            domain: domain.as_str(),
-            client_ip: self.arguments.client_ip,
-            validated_name: validated_name.map(Domain::as_str),
-            helo: self.arguments.helo,
-            receiver: self.arguments.receiver,
-            now: self.arguments.now,
-        }
-    }
-
     /// RFC 7208 §4.6.4: the eleventh term is an error before it asks anything.
-    fn count_lookup(&mut self) -> Result<(), Stop> {
+    pub(super) fn count_lookup(&mut self) -> Result<(), Stop> {
         if self.lookup_count >= DNS_LOOKUP_LIMIT {
             return Err(Stop::Verdict(SpfReason::LookupLimit));
         }
@@ -449,22 +335,6 @@ impl<'a> Check<'a> {
             .filter(|directive| directive.mechanism.is_lookup_term())
             .take(left.min(VOID_LOOKUP_LIMIT))
             .for_each(|directive| self.expect_term(&directive.mechanism, &frame.domain));
-    }
-
-    /// The target-name as far as it needs no DNS.
-    pub(super) fn probable_target(
-        &self,
-        spec: Option<&MacroString>,
-        domain: &Domain,
-    ) -> Option<Domain> {
-        let Some(spec) = spec else {
-            return Some(domain.clone());
-        };
-        let is_unusable = spec.uses_local_part() && !self.arguments.sender.local_part.is_ascii();
-        if is_unusable || spec.validated_name_count() > 0 {
-            return None;
-        }
-        spec.expand_name(&self.macro_values(domain, None))
     }
 }
 
@@ -532,6 +402,3 @@ fn blame_include(stop: Stop) -> Stop {
         stop => stop,
     }
 }
-
-#[cfg(test)]
-mod tests;

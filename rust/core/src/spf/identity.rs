@@ -13,7 +13,7 @@ const POSTMASTER: &str = "postmaster";
 /// Longest MAIL FROM or HELO in octets that is looked at: four times the longest path (RFC 5321 §4.5.3.1.3), so that
 /// macros cannot be made costly.
 pub(super) const IDENTITY_OCTET_LIMIT: usize = 1024;
-/// RFC 3848 §1 and RFC 6531 §4.3: the protocol words that tell of an authenticated client.
+/// The protocol words that tell of an authenticated client (RFC 3848 §1, and their UTF8 forms of RFC 6531).
 const SUBMISSION_PROTOCOLS: [&str; 8] = [
     "ESMTPA",
     "ESMTPSA",
@@ -170,3 +170,6 @@ fn is_public(address: IpAddr) -> bool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -423,3 +423,6 @@ pub(super) fn reverse_name(address: IpAddr) -> Option<Domain> {
     let reversed: Vec<&str> = text.rsplit('.').collect();
     Domain::parse_ascii(&format!("{}.{zone}", reversed.join(".")))
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,9 +6,11 @@
 
 mod address_terms;
 mod check_host;
+mod explanation;
 mod identity;
 mod macro_string;
 mod record;
+mod target_name;
 
 use std::net::IpAddr;
 

@@ -378,3 +378,6 @@ fn split_network(rest: &str, ceiling: u8) -> Result<(&str, u8), SyntaxError> {
         None => Ok((rest, ceiling)),
     }
 }
+
+#[cfg(test)]
+mod tests;
