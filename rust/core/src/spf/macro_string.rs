@@ -14,8 +14,10 @@ use crate::domain::{Domain, NAME_OCTET_LIMIT};
 pub const EXPLANATION_OCTET_LIMIT: usize = 1024;
 /// Octets of an expanded name that can matter: the longest name, a final dot and the dot before the first label kept.
 const NAME_TAIL_OCTETS: usize = NAME_OCTET_LIMIT + 2;
-/// RFC 7208 §7.1: `delimiter`.
+/// RFC 7208 §7.1: `delimiter`; a set of them has one bit for each.
 const DELIMITERS: &str = ".-+,/_=";
+/// RFC 7208 §7.3: the set that holds without delimiters: the dot.
+const DEFAULT_DELIMITERS: u8 = 1;
 /// Stands for what is not known (RFC 7208 §7.3).
 const UNKNOWN: &str = "unknown";
 
@@ -95,13 +97,14 @@ impl MacroLetter {
 
 /// RFC 7208 §7.1: `macro-expand` with a letter.
 #[derive(Clone, Copy, Debug)]
-struct Macro<'a> {
+struct Macro {
     letter: MacroLetter,
     is_url_escaped: bool,
     /// Right-hand parts kept; `None` = all.
     part_count: Option<NonZeroUsize>,
     is_reversed: bool,
-    delimiters: &'a str,
+    /// A set of [`DELIMITERS`], however long the list is written.
+    delimiters: u8,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -109,7 +112,7 @@ enum Part<'a> {
     Literal(&'a str),
     /// `%%`, `%_` or `%-` with what it stands for.
     Escape(&'static str),
-    Macro(Macro<'a>),
+    Macro(Macro),
 }
 
 impl MacroString {
@@ -250,7 +253,7 @@ fn next_part(text: &str) -> Option<(Part<'_>, &str)> {
 }
 
 /// RFC 7208 §7.1: a letter, digits, an `r` and delimiters, all but the letter optional.
-fn parse_macro(body: &str) -> Option<Macro<'_>> {
+fn parse_macro(body: &str) -> Option<Macro> {
     let mut characters = body.chars();
     let letter = characters.next()?;
     let rest = characters.as_str();
@@ -262,9 +265,6 @@ fn parse_macro(body: &str) -> Option<Macro<'_>> {
         Some(delimiters) => (true, delimiters),
         None => (false, rest),
     };
-    if !delimiters.chars().all(|found| DELIMITERS.contains(found)) {
-        return None;
-    }
     let part_count = if digits.is_empty() {
         None
     } else {
@@ -275,8 +275,18 @@ fn parse_macro(body: &str) -> Option<Macro<'_>> {
         is_url_escaped: letter.is_ascii_uppercase(),
         part_count,
         is_reversed,
-        delimiters,
+        delimiters: parse_delimiters(delimiters)?,
     })
+}
+
+fn parse_delimiters(text: &str) -> Option<u8> {
+    text.chars()
+        .try_fold(0, |set, character| Some(set | delimiter_bit(character)?))
+}
+
+fn delimiter_bit(character: char) -> Option<u8> {
+    let position = u32::try_from(DELIMITERS.find(character)?).ok()?;
+    1_u8.checked_shl(position)
 }
 
 /// RFC 7208 §7.3: the number must not be zero; one beyond the available parts means all of them.
@@ -333,8 +343,8 @@ impl Part<'_> {
     }
 }
 
-impl Macro<'_> {
-    fn expand<'v>(&self, values: &MacroValues<'v>) -> Cow<'v, str> {
+impl Macro {
+    fn expand<'v>(self, values: &MacroValues<'v>) -> Cow<'v, str> {
         let value = self.transform(values.value(self.letter));
         if self.is_url_escaped {
             return Cow::Owned(url_escape(&value));
@@ -343,24 +353,28 @@ impl Macro<'_> {
     }
 
     /// RFC 7208 §7.3: split, reverse, keep right-hand parts, join with dots; empty parts stay.
-    fn transform<'v>(&self, value: Cow<'v, str>) -> Cow<'v, str> {
-        if self.part_count.is_none() && !self.is_reversed && self.delimiters.is_empty() {
+    ///
+    /// Splits off no more parts than are kept, so that many macros cannot each go through a long value for nothing.
+    fn transform(self, value: Cow<'_, str>) -> Cow<'_, str> {
+        if self.part_count.is_none() && !self.is_reversed && self.delimiters == 0 {
             return value;
         }
-        let delimiters = if self.delimiters.is_empty() {
-            "."
-        } else {
-            self.delimiters
+        let delimiters = match self.delimiters {
+            0 => DEFAULT_DELIMITERS,
+            delimiters => delimiters,
         };
-        let mut parts: Vec<&str> = value
-            .split(|character| delimiters.contains(character))
-            .collect();
-        if self.is_reversed {
-            parts.reverse();
-        }
-        let kept = self.part_count.map_or(parts.len(), NonZeroUsize::get);
-        let dropped = parts.len().saturating_sub(kept);
-        Cow::Owned(parts.split_off(dropped).join("."))
+        let is_delimiter = |character| {
+            delimiter_bit(character).is_some_and(|delimiter| delimiters & delimiter != 0)
+        };
+        let kept = self.part_count.map_or(usize::MAX, NonZeroUsize::get);
+        // The right-hand parts of the reversed list are the left-hand parts of the value.
+        let mut parts: Vec<&str> = if self.is_reversed {
+            value.split(is_delimiter).take(kept).collect()
+        } else {
+            value.rsplit(is_delimiter).take(kept).collect()
+        };
+        parts.reverse();
+        Cow::Owned(parts.join("."))
     }
 }
 

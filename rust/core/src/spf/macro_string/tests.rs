@@ -253,3 +253,16 @@ fn rfc7208_6_2_explanations_are_printable_ascii() {
     };
     assert_eq!(parsed.expand_text(&odd), None);
 }
+
+#[test]
+fn rfc7208_7_3_delimiters() {
+    let all = MacroValues {
+        local_part: "a.b-c+d,e/f_g=h",
+        ..values("192.0.2.3")
+    };
+    assert_eq!(text("%{l.-+,/_=}", &all), "a.b.c.d.e.f.g.h");
+    assert_eq!(text("%{l2---------}", &all), "a.b.c+d,e/f_g=h");
+    assert_eq!(text("%{l2r,+}", &all), "d.a.b-c");
+    assert_eq!(text("%{l3r.-}", &all), "c+d,e/f_g=h.b.a");
+    assert_eq!(text("%{l2=_}", &all), "g.h");
+}
