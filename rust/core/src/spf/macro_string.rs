@@ -12,8 +12,8 @@ use crate::domain::{Domain, NAME_OCTET_LIMIT};
 
 /// Longest explanation in octets: two SMTP reply lines (RFC 7208 §6.2 allows a limit, RFC 5321 §4.5.3.1.5 has 512).
 pub const EXPLANATION_OCTET_LIMIT: usize = 1024;
-/// Octets of an expanded name that can matter: the longest name, a final dot and the dot before the first label kept.
-const NAME_TAIL_OCTETS: usize = NAME_OCTET_LIMIT + 2;
+/// Octets of an expanded name after which nothing further left can be kept: the longest name and a final dot.
+const NAME_TAIL_OCTETS: usize = NAME_OCTET_LIMIT + 1;
 /// RFC 7208 §7.1: `delimiter`; a set of them has one bit for each.
 const DELIMITERS: &str = ".-+,/_=";
 /// RFC 7208 §7.3: the set that holds without delimiters: the dot.

@@ -266,3 +266,26 @@ fn rfc7208_7_3_delimiters() {
     assert_eq!(text("%{l3r.-}", &all), "c+d,e/f_g=h.b.a");
     assert_eq!(text("%{l2=_}", &all), "g.h");
 }
+
+#[test]
+fn rfc7208_7_3_labels_are_cut_as_wholes() {
+    let ip4 = values("192.0.2.3");
+    let tail = |octets: usize| format!("{}{}.com", "a.".repeat(117), "b".repeat(octets - 238));
+    assert_eq!(tail(253).len(), 253);
+    assert_eq!(name(&format!("abc.{}", tail(253)), &ip4), Some(tail(253)));
+    assert_eq!(
+        name(&format!("abc.{}", tail(254)), &ip4).unwrap(),
+        tail(254)[2..]
+    );
+    // The label that is cut may begin in an earlier macro.
+    for end in ["", "."] {
+        assert_eq!(
+            name(&format!("%{{d1}}x.{}{end}", tail(251)), &ip4),
+            Some(tail(251))
+        );
+        assert_eq!(
+            name(&format!("%{{d1}}.{}{end}", tail(253)), &ip4),
+            Some(tail(253))
+        );
+    }
+}
