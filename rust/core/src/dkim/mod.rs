@@ -13,7 +13,7 @@ pub(crate) mod header_hash;
 mod key_record;
 mod reasons;
 pub(crate) mod signature;
-mod signatures;
+pub(crate) mod signatures;
 pub(crate) mod tag_value;
 pub(crate) mod verify;
 
@@ -23,7 +23,6 @@ pub use body_hash::BodyHashes;
 pub use key_record::KeyRecords;
 pub use reasons::DkimReason;
 pub use signatures::Signatures;
-pub(crate) use signatures::key_records;
 
 use crate::domain::Domain;
 use crate::reason::words;

@@ -45,8 +45,9 @@ struct Known {
     body: Body,
 }
 
+/// What is known of the body.
 #[derive(Clone, Copy)]
-struct Body {
+pub(crate) struct Body {
     check: Check,
     octets_signed: Option<u64>,
     octets: Option<u64>,
@@ -204,16 +205,17 @@ fn request_bodies(listed: &[Listed], entries: &[Option<Arc<Entry>>], bodies: &mu
         let (Ok(signature), Some(entry)) = (&listed.signature, entry) else {
             continue;
         };
-        let is_wanted = key_records(entry).is_ok_and(|records| {
-            verify::has_usable_key(records, signature.hash.algorithm, signature.has_auid_below)
-        });
-        if is_wanted {
-            bodies.request(
-                signature.body,
-                signature.hash.algorithm.hash(),
-                signature.body_length,
-            );
-        }
+        request_body(signature, entry, bodies);
+    }
+}
+
+/// Requests the body hash of a signature with a usable key.
+pub(crate) fn request_body(signature: &Signature, entry: &Entry, bodies: &mut BodyHashes) {
+    let algorithm = signature.hash.algorithm;
+    let is_wanted = key_records(entry)
+        .is_ok_and(|records| verify::has_usable_key(records, algorithm, signature.has_auid_below));
+    if is_wanted {
+        bodies.request(signature.body, algorithm.hash(), signature.body_length);
     }
 }
 
@@ -274,8 +276,9 @@ impl Listed {
     }
 }
 
-/// Everything that costs: hashes and public-key operations.
-fn check(
+/// Everything that costs: hashes and public-key operations. The body hash has been requested and computed if any key
+/// is usable.
+pub(crate) fn check(
     signature: &Signature,
     selection: &Selection,
     entry: &Entry,
