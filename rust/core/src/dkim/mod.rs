@@ -127,3 +127,8 @@ pub struct DkimVerdict {
     #[serde(skip)]
     pub signing_domain: Option<Domain>,
 }
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
