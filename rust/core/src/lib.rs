@@ -24,4 +24,5 @@ pub mod message;
 pub mod policy;
 pub mod reason;
 pub mod spf;
+pub mod tag_list;
 pub mod verdict;

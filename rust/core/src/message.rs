@@ -153,6 +153,18 @@ impl Message {
         })
     }
 
+    /// The positions among [`Message::fields`] of the fields of this name, from the top.
+    pub fn positions_named<'a>(&'a self, name: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
+        let hash = hash_name(name);
+        self.fields
+            .iter()
+            .enumerate()
+            .filter(move |(_, field)| {
+                field.name_hash == hash && self.name(field).eq_ignore_ascii_case(name)
+            })
+            .map(|(position, _)| position)
+    }
+
     /// A field's name as written, without white space before the colon.
     pub fn name(&self, field: &Field) -> &[u8] {
         self.slice(field.start, field.name_end)
