@@ -13,6 +13,9 @@ use crate::policy::{Policy, Rules};
 use crate::reason::{reasons, words};
 use crate::spf::SpfVerdict;
 
+/// Author domains of one message that are evaluated (RFC 9989 §11.5): each costs up to eight questions.
+pub const AUTHOR_DOMAIN_LIMIT: usize = 4;
+
 /// The DMARC policy records among a name's text records (RFC 9989 §4.10 step 2).
 pub struct PolicyRecords;
 
