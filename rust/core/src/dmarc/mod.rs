@@ -1,7 +1,7 @@
 //! DMARC (RFC 9989, and RFC 7489 for older mail): does an authenticated domain match the author's, and what does the
 //! author's domain ask for when none does?
 
-use std::sync::Arc;
+mod public_suffix;
 
 use serde::Serialize;
 
@@ -13,22 +13,13 @@ use crate::policy::{Policy, Rules};
 use crate::reason::{reasons, words};
 use crate::spf::SpfVerdict;
 
+pub use public_suffix::PublicSuffixList;
+
 /// Author domains of one message that are evaluated (RFC 9989 §11.5): each costs up to eight questions.
 pub const AUTHOR_DOMAIN_LIMIT: usize = 4;
 
 /// The DMARC policy records among a name's text records (RFC 9989 §4.10 step 2).
 pub struct PolicyRecords;
-
-/// Public suffixes of some date (RFC 7489 §3.2).
-#[derive(Debug, Default)]
-pub struct PublicSuffixList;
-
-impl PublicSuffixList {
-    /// The list that is compiled in.
-    pub fn built_in() -> Arc<Self> {
-        Arc::default()
-    }
-}
 
 words! {
     /// RFC 9989 §9.2, and `unverifiable`.
