@@ -1,4 +1,5 @@
 use bytes::Bytes;
+use proptest::prelude::*;
 
 use super::*;
 
@@ -287,4 +288,20 @@ fn hostile_20_nesting_and_length_are_no_recursion() {
         reason_of(&distinct),
         Some(AuthorReason::MultipleAuthorDomains)
     );
+}
+
+proptest! {
+    /// Any octets and any row of tokens: one domain and no reason, or a reason and no domain.
+    #[test]
+    fn every_from_field_has_a_domain_or_a_reason(
+        tokens in proptest::collection::vec("[a-z]{1,2}|[@<>,:;. \"()\\[\\]\\\\=?_]|\r\n |=\\?utf-8\\?Q\\?a\\?=", 0..24),
+        octets in proptest::collection::vec(any::<u8>(), 0..40),
+    ) {
+        let rows = [tokens.concat().into_bytes(), octets];
+        for row in rows {
+            let found = read(&[b"From: ", row.as_slice(), b"\r\n\r\n"].concat());
+            prop_assert_eq!(found.domain.is_some(), found.reason.is_none());
+            prop_assert!(found.domain.is_none_or(|domain| found.domains == [domain]));
+        }
+    }
 }

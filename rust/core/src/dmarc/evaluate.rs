@@ -230,15 +230,16 @@ impl<'a> Evaluation<'a> {
         discovery: &PolicyDiscovery,
         organizations: &mut Organizations<'_>,
     ) -> Result<DmarcReason, Pending> {
-        let mut unverifiable = None;
-        let is_error =
-            |identifier: &&Identifier| matches!(identifier.standing, Standing::TempError(_));
-        let errors = self.identifiers.iter().filter(is_error);
-        let others = self
-            .identifiers
-            .iter()
-            .filter(|identifier| !is_error(identifier));
-        for identifier in errors.chain(others) {
+        let with = |wanted: fn(&Identifier) -> bool| {
+            self.identifiers.iter().filter(move |known| wanted(known))
+        };
+        let is_error = |known: &Identifier| matches!(known.standing, Standing::TempError(_));
+        // A lost key says more than a missing envelope, so signatures come first. Errors pass by a second time, but
+        // none of them is aligned then.
+        let ordered = with(is_error)
+            .chain(with(|known| known.mechanism == Mechanism::Dkim))
+            .chain(with(|known| known.mechanism == Mechanism::Spf));
+        for identifier in ordered {
             let reason = match identifier.standing {
                 Standing::Passed => continue,
                 Standing::TempError(reason) | Standing::Unverifiable(reason) => reason,
@@ -251,21 +252,16 @@ impl<'a> Evaluation<'a> {
             };
             match aligned {
                 Ok(false) => {}
-                Err(fault) => return Ok(fault),
-                Ok(true) if is_unverifiable(reason) => unverifiable = unverifiable.or(Some(reason)),
                 Ok(true) => return Ok(reason),
+                Err(fault) => return Ok(fault),
             }
         }
-        let has_pass = self
-            .identifiers
-            .iter()
-            .any(|known| known.standing == Standing::Passed);
-        let failure = if has_pass {
+        let is_passed = |known: &Identifier| known.standing == Standing::Passed;
+        Ok(if self.identifiers.iter().any(is_passed) {
             DmarcReason::NotAligned
         } else {
             DmarcReason::NotAuthenticated
-        };
-        Ok(unverifiable.unwrap_or(failure))
+        })
     }
 }
 

@@ -130,8 +130,8 @@ pub(super) fn discover(
     let Some(requests) = found.record.requests(rules) else {
         return Ok(empty.because(DmarcReason::NoUsablePolicy));
     };
-    let mut discovery = empty.with_record(&found, &requests);
-    let assessment = assessment_policy(answers, domain, &found, &requests)?;
+    let mut discovery = empty.with_record(&found, requests);
+    let assessment = assessment_policy(answers, domain, &found, requests)?;
     discovery.apply(assessment);
     Ok(discovery)
 }
@@ -210,7 +210,7 @@ fn assessment_policy(
     answers: &Answers<'_>,
     domain: &Domain,
     found: &Found,
-    requests: &Requests,
+    requests: Requests,
 ) -> Result<Result<RequestedPolicy, DmarcReason>, Pending> {
     if found.domain == *domain {
         return Ok(Ok(requests.policy));
@@ -299,7 +299,7 @@ impl PolicyDiscovery {
         }
     }
 
-    fn with_record(self, found: &Found, requests: &Requests) -> Self {
+    fn with_record(self, found: &Found, requests: Requests) -> Self {
         let (rules, record) = (self.rules, &found.record);
         let limit = |uri: &ReportUri| uri.octet_limit;
         Self {
