@@ -20,10 +20,15 @@ pub(crate) fn text_of(name: &OsStr) -> String {
     for chunk in name.as_bytes().utf8_chunks() {
         text.push_str(chunk.valid());
         for octet in chunk.invalid() {
-            text.push_str(&format!("\\x{octet:02x}"));
+            text.push_str("\\x");
+            text.extend(hex(*octet));
         }
     }
     text
+}
+
+fn hex(octet: u8) -> [char; 2] {
+    [octet >> 4, octet & 15].map(|digit| char::from_digit(digit.into(), 16).unwrap_or('?'))
 }
 
 /// The other named inputs, whose ids must stay apart from those of one input.

@@ -1,11 +1,12 @@
 //! Finds messages in mbox files, Maildir, trees of mail files and streams.
 //!
 //! The map: [`Sources`] walks the inputs in their order; `file` opens one file, `kind` recognises it by its content;
-//! `tree` and `listing` walk folders; `mbox` splits by the borders that `border` knows; `window` and `stream` hold the
+//! `tree` and `listing` walk folders; `mbox` splits by the borders that `border` and `content_length` know; `window` and `stream` hold the
 //! octets. Files only: no Python, no sockets, no rules of any protocol, nothing is ever written.
 #![forbid(unsafe_code)]
 
 mod border;
+mod content_length;
 mod file;
 mod id;
 mod kind;

@@ -8,22 +8,16 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 
 use mailauth_core::verdict::ErrorReason;
-use memchr::memchr;
 use memchr::memmem::Finder;
 
 use crate::border::{self, Above, FromLine, LOOKAHEAD, LOOKBACK, Shape};
+use crate::content_length::{Claim, ContentLength, SEPARATOR_LIMIT};
 use crate::file::{Found, Reading, Source};
 use crate::kind::{HEAD_OCTETS, leading_junk};
 use crate::problem::SourceProblem;
 use crate::stored_message::{Note, StoredMessage};
 use crate::stream::Ending;
 use crate::window::{Window, to_index};
-
-/// Octets that a Content-Length field may lead ahead; a mail server takes 25 to 50 MB at most, mostly less, and a
-/// field that lies must not fill the memory.
-const CONTENT_LENGTH_REACH: u64 = 32 << 20;
-/// Line ends between where Content-Length leads and the border: the end of the last line and one blank line.
-const SEPARATOR_LIMIT: usize = 4;
 
 /// The messages of an mbox stream.
 pub(crate) struct Mbox {
@@ -53,16 +47,6 @@ struct Section {
     is_too_large: bool,
     content_length: ContentLength,
     notes: Vec<Note>,
-}
-
-/// What the Content-Length field of a message says.
-#[derive(Clone, Copy)]
-enum ContentLength {
-    Unread,
-    Absent,
-    /// The body ends at this offset.
-    EndsAt(u64),
-    Ignored,
 }
 
 /// What a place with the letters `From ` is.
@@ -204,7 +188,7 @@ impl Mbox {
         let message = candidate.saturating_add(message as u64);
         self.read_content_length(line);
         let is_border = match (shape, above) {
-            _ if self.content_length_leads_to(line) => true,
+            _ if self.section.content_length.leads_to(line, &self.window) => true,
             (Shape::GitPatch, _) if !self.is_git_series => false,
             (_, Above::Blank) | (Shape::Bare, Above::Text) => true,
             (_, Above::PartHeader) => false,
@@ -216,86 +200,37 @@ impl Mbox {
             }
             return content;
         }
-        self.check_content_length(candidate, line, limit)
-            .unwrap_or(Judgement::Border { line, message })
+        self.weigh(candidate, line, message, limit)
     }
 
     /// Reads the field once, when the header section is in memory for certain.
     fn read_content_length(&mut self, end: u64) {
-        let ContentLength::Unread = self.section.content_length else {
+        let section = &mut self.section;
+        if !matches!(section.content_length, ContentLength::Unread) {
             return;
-        };
-        let start = self.section.start;
-        let length = to_index(end.saturating_sub(start));
-        let octets = self.window.octets_from(start);
-        let section = octets.get(..length).unwrap_or(octets);
-        self.section.content_length = match content_length(section) {
-            Some((body, length)) if self.section.is_message => {
-                ContentLength::EndsAt(start.saturating_add(body as u64).saturating_add(length))
-            }
-            _ => ContentLength::Absent,
-        };
+        }
+        let octets = self.window.octets_from(section.start);
+        let length = to_index(end.saturating_sub(section.start));
+        let octets = octets.get(..length).unwrap_or(octets);
+        section.content_length = ContentLength::of(octets, section.start);
     }
 
-    /// Tells whether Content-Length leads to this border: only line ends lie between.
-    fn content_length_leads_to(&self, line: u64) -> bool {
-        let ContentLength::EndsAt(end) = self.section.content_length else {
-            return false;
-        };
-        let Some(between) = line.checked_sub(end).map(to_index) else {
-            return false;
-        };
-        between <= SEPARATOR_LIMIT
-            && self
-                .window
-                .octets_from(end)
-                .iter()
-                .take(between)
-                .all(|octet| matches!(octet, b'\r' | b'\n'))
-    }
-
-    /// What a Content-Length that leads beyond this border makes of it: content if another border or the end of the
-    /// stream follows there; nothing otherwise, and the field is ignored.
-    fn check_content_length(&mut self, candidate: u64, line: u64, limit: u64) -> Option<Judgement> {
-        let ContentLength::EndsAt(end) = self.section.content_length else {
-            return None;
-        };
-        if end > candidate && self.may_lead_to(end, limit) {
-            let needed = end.saturating_add((SEPARATOR_LIMIT + LOOKAHEAD) as u64);
-            if needed > self.window.end() && !self.window.has_ended() {
-                return Some(Judgement::More(needed));
-            }
-            if end <= self.window.end() && self.is_end_or_border(end) {
-                return Some(Judgement::Content(end));
+    /// What the Content-Length field leaves of a border.
+    fn weigh(&mut self, candidate: u64, line: u64, message: u64, limit: u64) -> Judgement {
+        let section = &mut self.section;
+        match section
+            .content_length
+            .claim(section.start, line, limit, &self.window)
+        {
+            Claim::EndsAt(end) if end > candidate => Judgement::Content(end),
+            Claim::More(until) => Judgement::More(until),
+            Claim::Agrees => Judgement::Border { line, message },
+            Claim::EndsAt(_) | Claim::Lies => {
+                section.content_length = ContentLength::Ignored;
+                section.note(Note::ContentLengthIgnored);
+                Judgement::Border { line, message }
             }
         }
-        if !self.content_length_leads_to(line) {
-            self.section.content_length = ContentLength::Ignored;
-            self.section.note(Note::ContentLengthIgnored);
-        }
-        None
-    }
-
-    fn may_lead_to(&self, end: u64, limit: u64) -> bool {
-        let reach = CONTENT_LENGTH_REACH.min(limit);
-        end.saturating_sub(self.section.start) <= reach
-            && self.window.stream().size().is_none_or(|size| end <= size)
-    }
-
-    fn is_end_or_border(&self, offset: u64) -> bool {
-        let octets = self.window.octets_from(offset);
-        let line_ends = octets
-            .iter()
-            .take(SEPARATOR_LIMIT)
-            .take_while(|octet| matches!(octet, b'\r' | b'\n'))
-            .count();
-        let rest = octets.get(line_ends..).unwrap_or_default();
-        let rest = rest.strip_prefix(b" ").unwrap_or(rest);
-        rest.is_empty()
-            || matches!(
-                border::from_line(rest, self.window.has_ended()),
-                FromLine::Line { .. }
-            )
     }
 
     fn read_on(&mut self, until: u64, limit: u64) {
@@ -336,7 +271,7 @@ impl Mbox {
             return None;
         }
         if matches!(ending, Ending::End) && self.state == State::Done {
-            self.check_last(&mut section, end, is_cut);
+            self.check_last(&mut section, is_cut);
         }
         let size = end - section.start;
         let octets = match &ending {
@@ -358,15 +293,19 @@ impl Mbox {
     }
 
     /// Notes what only the last message can have.
-    fn check_last(&mut self, section: &mut Section, end: u64, is_cut: bool) {
+    fn check_last(&self, section: &mut Section, is_cut: bool) {
         if is_cut {
             section.note(Note::Truncated);
         }
-        std::mem::swap(&mut self.section, section);
-        self.read_content_length(end);
-        let leads_to_end = self.content_length_leads_to(self.window.end());
-        std::mem::swap(&mut self.section, section);
-        if matches!(section.content_length, ContentLength::EndsAt(_)) && !leads_to_end {
+        let octets = self.window.octets_from(section.start);
+        if let ContentLength::Unread = section.content_length {
+            section.content_length = ContentLength::of(octets, section.start);
+        }
+        let is_ignored = matches!(section.content_length, ContentLength::EndsAt(_))
+            && !section
+                .content_length
+                .leads_to(self.window.end(), &self.window);
+        if is_ignored {
             section.note(Note::ContentLengthIgnored);
         }
     }
@@ -429,22 +368,5 @@ fn blank_line_length(octets: &[u8]) -> usize {
     }
 }
 
-/// Where the body begins and how long it claims to be; `None` without a header section's end or a readable field.
-fn content_length(section: &[u8]) -> Option<(usize, u64)> {
-    const NAME: &[u8] = b"content-length:";
-    let (mut position, mut length) = (0, None);
-    loop {
-        let rest = section.get(position..)?;
-        let line = rest.get(..memchr(b'\n', rest)? + 1)?;
-        position += line.len();
-        if matches!(line, b"\n" | b"\r\n") {
-            return length.map(|length| (position, length));
-        }
-        if let (None, Some(b'C' | b'c'), Some((name, value))) =
-            (length, line.first(), line.split_at_checked(NAME.len()))
-            && name.eq_ignore_ascii_case(NAME)
-        {
-            length = std::str::from_utf8(value).ok()?.trim().parse().ok();
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -70,7 +70,7 @@ pub enum SourceProblem {
     },
     /// A file was written to while it was read.
     #[error(
-        "{}: was changed while it was read, what was added is not read; run again when nothing writes to it.",
+        "{}: was changed while it was read; run again when nothing writes to it.",
         shown(path)
     )]
     Changed {

@@ -199,12 +199,11 @@ impl Iterator for Sources {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let found = match self.open.last_mut() {
-                Some(source) => source.next_found(&self.reading),
-                None => {
-                    let input = self.inputs.pop_front()?;
-                    Some(self.begin(input))
-                }
+            let found = if let Some(source) = self.open.last_mut() {
+                source.next_found(&self.reading)
+            } else {
+                let input = self.inputs.pop_front()?;
+                Some(self.begin(input))
             };
             match found {
                 Some(Ok(Found::Message(message))) => return Some(Ok(message)),
@@ -259,7 +258,7 @@ fn octets_below(folder: &Path) -> u64 {
             match entry.metadata() {
                 Ok(metadata) if metadata.is_dir() => folders.push(entry.path()),
                 Ok(metadata) if metadata.is_file() => {
-                    octets = octets.saturating_add(metadata.len())
+                    octets = octets.saturating_add(metadata.len());
                 }
                 _ => {}
             }
@@ -267,3 +266,6 @@ fn octets_below(folder: &Path) -> u64 {
     }
     octets
 }
+
+#[cfg(test)]
+mod tests;
