@@ -44,6 +44,19 @@ pub(crate) enum Found {
     Nothing,
 }
 
+impl Found {
+    /// A message that still begins with its From line: whoever wrote it may have quoted the body.
+    fn out_of_mbox(self) -> Self {
+        match self {
+            Self::Message(message) => Self::Message(StoredMessage {
+                is_mbox: true,
+                ..message
+            }),
+            other => other,
+        }
+    }
+}
+
 /// Where a file was met; it decides what is believed of its content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
@@ -108,11 +121,12 @@ impl OpenedFile<'_> {
             Kind::Unread(kind) => self.refuse_unread(kind),
             Kind::Foreign(store) => self.refuse_foreign(store),
             Kind::Mbox if self.is_mbox() => self.mbox(id),
+            Kind::Mbox => self.message(id, octets, 0, size)?.map(Found::out_of_mbox),
             Kind::Emlx {
                 start,
                 octets: length,
             } if self.place != Place::Maildir => self.message(id, octets, start, length)?,
-            Kind::Mail | Kind::Mbox => self.message(id, octets, 0, size)?,
+            Kind::Mail => self.message(id, octets, 0, size)?,
             Kind::Fields if self.place != Place::Folder => self.message(id, octets, 0, size)?,
             _ if self.is_mail_by_name() => self.message(id, octets, 0, size)?,
             kind => self.refuse(kind),
@@ -185,17 +199,12 @@ impl OpenedFile<'_> {
         let (octets, size) = if length > self.reading.message_octet_limit {
             (Err(ErrorReason::MessageTooLarge), length)
         } else {
-            let octets =
-                self.read_message(head, start, usize::try_from(length).unwrap_or(usize::MAX))?;
-            let size = octets.len() as u64;
-            (
-                if size < length {
-                    Err(ErrorReason::Truncated)
-                } else {
-                    Ok(octets)
-                },
-                size,
-            )
+            let length = usize::try_from(length).unwrap_or(usize::MAX);
+            let octets = self.read_message(head, start, length)?;
+            let size = octets.len();
+            let is_whole = size == length;
+            let octets = is_whole.then_some(octets).ok_or(ErrorReason::Truncated);
+            (octets, size as u64)
         };
         let message = StoredMessage {
             id,

@@ -153,13 +153,17 @@ impl Kind {
     }
 }
 
-/// Splits what a crash or an editor left before the first From line: NULs, line ends, a byte order mark.
+/// Splits what a crash or an editor left before the first From line: NULs, line ends, a byte order mark, one space.
 pub(crate) fn leading_junk(head: &[u8]) -> (&[u8], &[u8]) {
     let junk = head
         .iter()
         .take_while(|octet| matches!(octet, 0 | b'\r' | b'\n' | 0xef | 0xbb | 0xbf))
         .count();
-    head.split_at_checked(junk).unwrap_or((head, &[]))
+    let is_spaced = head
+        .get(junk..)
+        .is_some_and(|rest| rest.starts_with(b" From "));
+    head.split_at_checked(junk + usize::from(is_spaced))
+        .unwrap_or((head, &[]))
 }
 
 /// Where the mail of an .emlx begins and how many octets it has.

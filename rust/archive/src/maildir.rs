@@ -16,6 +16,8 @@ const SEARCH_LIMIT: usize = 16;
 
 /// The two listings of a Maildir that hold messages.
 pub(crate) struct MaildirListings {
+    /// Two of the three folders are there: then whatever lies in `cur` and `new` is mail.
+    pub(crate) is_certain: bool,
     /// Files in `cur`.
     pub(crate) cur: io::Result<Listing>,
     /// Files in `new` that are not in `cur` as well.
@@ -23,15 +25,26 @@ pub(crate) struct MaildirListings {
 }
 
 impl MaildirListings {
+    /// The listings of a folder that has `cur` or `new` among its entries.
+    ///
     /// Lists `new` before `cur`: a file that moves between the two is then seen twice, never missed.
-    pub(crate) fn of(maildir: &Path) -> Self {
-        let mut new = Listing::of_maildir(&maildir.join("new"));
-        let cur = Listing::of_maildir(&maildir.join("cur"));
+    pub(crate) fn of(folder: &Path, entries: &Listing) -> Option<Self> {
+        let [cur, new, tmp] = ["cur", "new", "tmp"].map(|name| entries.has_folder(name));
+        if !(cur || new) {
+            return None;
+        }
+        let is_certain = [cur, new, tmp].iter().filter(|is_there| **is_there).count() >= 2;
+        let mut new = Listing::of_maildir(&folder.join("new"));
+        let cur = Listing::of_maildir(&folder.join("cur"));
         if let (Ok(new), Ok(cur)) = (&mut new, &cur) {
             let moved: HashSet<&OsStr> = cur.iter().map(|(name, _)| unique_name(name)).collect();
             new.retain(|name| !moved.contains(unique_name(name)));
         }
-        Self { cur, new }
+        Some(Self {
+            is_certain,
+            cur,
+            new,
+        })
     }
 }
 

@@ -102,7 +102,9 @@ impl Mbox {
         let start = junk.len() as u64;
         if let Some((message, is_git_series)) = border::first_from_line(rest) {
             self.is_git_series = is_git_series;
-            let is_blank = junk.iter().all(|octet| matches!(octet, b'\r' | b'\n'));
+            let is_blank = junk
+                .iter()
+                .all(|octet| matches!(octet, b'\r' | b'\n' | b' '));
             self.section = Section::new(start.saturating_add(message as u64), true);
             if !is_blank {
                 self.report_gap(0, start);

@@ -6,6 +6,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::{Options, SourceProblem, Sources, StoredMessage};
 
+pub(crate) const MAIL: &str = "From: a@example.net\n\nx\n";
+
+pub(crate) const MBOX: &str =
+    "From a Mon Nov 24 08:38:00 2025\nA: 1\n\none\n\nFrom b Mon Nov 24 08:38:00 2025\nB: 2\n";
+
 pub(crate) struct Scratch {
     path: PathBuf,
 }
@@ -83,6 +88,12 @@ impl Read {
     pub(crate) fn sentences(&self) -> Vec<String> {
         self.problems.iter().map(ToString::to_string).collect()
     }
+}
+
+/// What these inputs give.
+pub(crate) fn read(inputs: &[&Path]) -> Read {
+    let inputs: Vec<PathBuf> = inputs.iter().map(|path| path.to_path_buf()).collect();
+    Read::of(&inputs, Options::default())
 }
 
 /// Small windows, so that borders of windows fall everywhere.

@@ -47,8 +47,11 @@ enum Role {
     Folder,
     /// The folder above `cur` and `new`, whose listings are made with it.
     Maildir(MaildirListings),
-    /// `cur` or `new`.
-    Messages(MovedFiles),
+    /// `cur` or `new`; files in them are mail by their place if the Maildir is certain.
+    Messages {
+        moved: MovedFiles,
+        place: Place,
+    },
 }
 
 impl Tree {
@@ -71,9 +74,9 @@ impl Tree {
                 limit: FOLDER_DEPTH_LIMIT,
             });
         }
-        if let Some((listing, moved)) = self.take_maildir_listing(&relative) {
+        if let Some((listing, role)) = self.take_maildir_listing(&relative) {
             let listing = listing.map_err(|source| unreadable(&path, Place::Folder, source))?;
-            self.push(relative, listing, Role::Messages(moved));
+            self.push(relative, listing, role);
             return Ok(());
         }
         let place = if self.frames.is_empty() {
@@ -82,12 +85,11 @@ impl Tree {
             Place::Folder
         };
         let listing = Listing::of(&path).map_err(|source| unreadable(&path, place, source))?;
-        let role = if is_maildir(&listing) {
+        let role = MaildirListings::of(&path, &listing).map_or(Role::Folder, Role::Maildir);
+        if matches!(&role, Role::Maildir(listings) if listings.is_certain) {
+            // An empty Maildir is no fault.
             self.state = State::Found;
-            Role::Maildir(MaildirListings::of(&path))
-        } else {
-            Role::Folder
-        };
+        }
         self.push(relative, listing, role);
         Ok(())
     }
@@ -100,10 +102,7 @@ impl Tree {
         }
     }
 
-    fn take_maildir_listing(
-        &mut self,
-        relative: &Path,
-    ) -> Option<(io::Result<Listing>, MovedFiles)> {
+    fn take_maildir_listing(&mut self, relative: &Path) -> Option<(io::Result<Listing>, Role)> {
         let frame = self.frames.last_mut()?;
         let Role::Maildir(listings) = &mut frame.role else {
             return None;
@@ -114,11 +113,16 @@ impl Tree {
             b"new" => std::mem::replace(&mut listings.new, Ok(Listing::default())),
             _ => return None,
         };
-        Some((listing, moved))
+        let place = if listings.is_certain {
+            Place::Maildir
+        } else {
+            Place::Folder
+        };
+        Some((listing, Role::Messages { moved, place }))
     }
 
     fn push(&mut self, relative: PathBuf, listing: Listing, role: Role) {
-        let has_flags = matches!(role, Role::Messages(_));
+        let has_flags = matches!(role, Role::Messages { .. });
         let taken = self.rivals.taken_names(&relative, has_flags);
         self.frames.push(Frame {
             relative,
@@ -152,7 +156,7 @@ impl Tree {
         let path = root.join(&frame.relative).join(name);
         let id = frame.id_of(root, name);
         let place = match &frame.role {
-            Role::Messages(_) => Place::Maildir,
+            Role::Messages { place, .. } => *place,
             _ if name.as_bytes().iter().all(u8::is_ascii_digit) => Place::Numbered,
             _ => Place::Folder,
         };
@@ -220,7 +224,7 @@ impl Frame {
     /// The path relative to the root, of a Maildir without flags; as typed where another input has it, too.
     fn id_of(&self, root: &Path, name: &OsStr) -> String {
         let name = match self.role {
-            Role::Messages(_) if !self.is_double(name) => unique_name(name),
+            Role::Messages { .. } if !self.is_double(name) => unique_name(name),
             _ => name,
         };
         let relative = self.relative.join(name);
@@ -242,16 +246,15 @@ impl Frame {
 
     fn find_moved(&mut self, name: &OsStr) -> Option<PathBuf> {
         match &mut self.role {
-            Role::Messages(moved) => moved.find(name),
+            Role::Messages { moved, .. } => moved.find(name),
             _ => None,
         }
     }
 }
 
-fn is_maildir(listing: &Listing) -> bool {
-    listing.has_folder("cur") || listing.has_folder("new")
-}
-
 fn is_hidden(name: &OsStr) -> bool {
     name.as_bytes().starts_with(b".")
 }
+
+#[cfg(test)]
+mod tests;
