@@ -293,3 +293,6 @@ impl Engine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

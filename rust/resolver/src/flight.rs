@@ -2,6 +2,7 @@
 //!
 //! Only state; the rules are in `engine`, `transmission` and `reception`.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use mailauth_core::dns::{Answer, Deliver, Outcome, Question};
@@ -39,17 +40,20 @@ impl Asker {
     }
 
     pub(crate) fn answer(mut self, answer: Answer) {
+        self.call(answer);
+    }
+
+    /// A panic over there stays there: the other questions of this thread have nothing to do with it.
+    fn call(&mut self, answer: Answer) {
         if let Some(deliver) = self.deliver.take() {
-            deliver(&self.question, answer);
+            let _ = catch_unwind(AssertUnwindSafe(|| deliver(&self.question, answer)));
         }
     }
 }
 
 impl Drop for Asker {
     fn drop(&mut self) {
-        if let Some(deliver) = self.deliver.take() {
-            deliver(&self.question, Answer::empty(Outcome::Timeout));
-        }
+        self.call(Answer::empty(Outcome::Timeout));
     }
 }
 

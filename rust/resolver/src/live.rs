@@ -84,7 +84,7 @@ impl LiveResolver {
             return Err(askers);
         };
         if let Err(unsent) = running.questions.send(askers) {
-            // The thread is gone, by a panic of somebody's `deliver`: the next question starts another.
+            // The thread has ended, which only a lack of memory explains: the next question starts another.
             *worker = None;
             return Err(unsent.0);
         }

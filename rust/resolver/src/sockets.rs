@@ -299,7 +299,7 @@ mod tests {
         let lifetime = Duration::from_secs(30);
         let mut sockets = sockets(&server, u32::MAX, Some(lifetime));
         sockets.rotation.width = 1;
-        let just_before = now + lifetime - Duration::from_millis(1);
+        let just_before = now + Duration::from_millis(29_999);
         let first = send(&mut sockets, &server, now, &mut dice);
         assert_eq!(send(&mut sockets, &server, just_before, &mut dice), first);
 
