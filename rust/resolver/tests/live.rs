@@ -149,6 +149,21 @@ fn rfc5452_9_1_what_does_not_match_is_dropped_and_the_right_reply_awaited() {
 }
 
 #[test]
+fn rfc5452_9_1_a_reply_counts_only_at_the_socket_the_question_left_by() {
+    let server = Server::start();
+    let resolver = resolver(&server);
+    // By now the server knows several of our ports: the chance that all are one is 16^-9.
+    for number in 0..10 {
+        ask(&resolver, &format!("plain.n{number}.example"));
+    }
+    let answer = ask(&resolver, "crossed.example");
+    assert_eq!(texts(&answer), ["text of crossed.example"]);
+    // Whatever socket is read first, the reply at the wrong one is found there before the next question's answer.
+    ask(&resolver, "plain.example");
+    assert_eq!(resolver.statistics().mismatched, 1);
+}
+
+#[test]
 fn rfc5452_9_3_after_three_mismatches_the_question_goes_over_tcp() {
     let server = Server::start();
     for (name, over_tcp) in [("id2.example", 0), ("id3.example", 1), ("case3.example", 1)] {

@@ -380,3 +380,28 @@ fn octets_behind_the_message_are_ignored_and_noticed() {
     assert!(read(&long).is_trailing);
     assert_eq!(texts(&read(&long).answer), ["x"]);
 }
+
+#[test]
+fn no_changed_octet_panics_or_yields_more_than_was_there() {
+    let mut reply = reply(&[alias("example", 60, "b.example"), txt("b.example", 1, "x")]);
+    reply.authorities = vec![soa("example", 60, 60)];
+    let octets = reply.octets();
+    let question = reply.question();
+    let respondent = Respondent {
+        source: &Arc::from(""),
+        is_loopback: true,
+        wants_authenticated_data: false,
+    };
+    let mut answered = 0;
+    for position in 0..octets.len() {
+        for value in [0, 1, 2, 0x3f, 0x40, 0xc0, 0xff] {
+            let mut changed = octets.clone();
+            changed[position] = value;
+            if let Ok(reading) = read(&changed, &question, respondent) {
+                answered += 1;
+                assert!(reading.answer.txt().len() <= 1);
+            }
+        }
+    }
+    assert!(answered > 0);
+}

@@ -27,6 +27,11 @@ struct State {
     seen: Mutex<HashMap<(String, Transport), usize>>,
 }
 
+/// The client's port among those seen that is not this one.
+fn other_port(clients: &[SocketAddr], client: SocketAddr) -> Option<SocketAddr> {
+    clients.iter().copied().find(|other| *other != client)
+}
+
 impl State {
     /// Counts a question; returns its number.
     fn note(&self, name: &str, transport: Transport) -> usize {
@@ -112,12 +117,14 @@ impl Drop for Server {
 
 fn serve_datagrams(socket: &UdpSocket, state: &State) {
     let mut buffer = [0; 4096];
+    let mut clients = Vec::new();
     while let Ok((length, client)) = socket.recv_from(&mut buffer) {
         if state.is_over.load(Ordering::SeqCst) {
             return;
         }
         let query = Query::parse(&buffer[..length]);
         let number = state.note(&query.name, Transport::Udp);
+        clients.push(client);
         let steps = if state.is_refusing {
             vec![Step::Send(query.error(5))]
         } else {
@@ -129,6 +136,10 @@ fn serve_datagrams(socket: &UdpSocket, state: &State) {
                 Step::SendFromElsewhere(octets) => {
                     let other = UdpSocket::bind("127.0.0.1:0").unwrap();
                     other.send_to(&octets, client).unwrap()
+                }
+                Step::SendElsewhere(octets) => {
+                    let other = other_port(&clients, client).unwrap();
+                    socket.send_to(&octets, other).unwrap()
                 }
                 _ => unreachable!("a step for TCP"),
             };
@@ -172,7 +183,7 @@ fn serve_connection(mut stream: TcpStream, state: &State) -> io::Result<()> {
                 Step::Hold(octets) => held.extend(octets),
                 Step::Drip(octets) => drip(&mut stream, &octets)?,
                 Step::Close => return Ok(()),
-                Step::SendFromElsewhere(_) => unreachable!("a step for UDP"),
+                _ => unreachable!("a step for UDP"),
             }
         }
     }

@@ -9,6 +9,7 @@ const TXT: u16 = 16;
 pub(crate) enum Step {
     Send(Vec<u8>),
     SendFromElsewhere(Vec<u8>),
+    SendElsewhere(Vec<u8>),
     Hold(Vec<u8>),
     Drip(Vec<u8>),
     Close,
@@ -76,6 +77,12 @@ impl Query {
         self.with_section(&self.section)
     }
 
+    /// Right in everything but what it says.
+    fn poison(&self) -> Vec<u8> {
+        let poison = txt(&self.name, &[b"poison"]);
+        self.message([0x81, 0x80], &self.section, [1, 0, 0], &poison)
+    }
+
     pub(crate) fn error(&self, rcode: u8) -> Vec<u8> {
         self.message([0x81, 0x80 | rcode], &self.section, [0, 0, 0], &[])
     }
@@ -137,11 +144,11 @@ impl Query {
                 let wrong = (0..amount).map(|_| Step::Send(self.wrong(fault)));
                 wrong.chain(right()).collect()
             }
-            "port" => {
-                let poison = txt(&self.name, &[b"poison"]);
-                let octets = self.message([0x81, 0x80], &self.section, [1, 0, 0], &poison);
-                vec![Step::SendFromElsewhere(octets), Step::Send(self.right())]
-            }
+            "port" => vec![
+                Step::SendFromElsewhere(self.poison()),
+                Step::Send(self.right()),
+            ],
+            "crossed" => vec![Step::SendElsewhere(self.poison()), Step::Send(self.right())],
             "lower" => vec![Step::Send(
                 self.with_section(&self.section.to_ascii_lowercase()),
             )],
