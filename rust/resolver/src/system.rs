@@ -22,6 +22,18 @@ impl Settings {
         Self::from_file(Path::new(RESOLV_CONF))
     }
 
+    /// The servers that are written like this (see [`parse_server`]), and the defaults.
+    ///
+    /// # Errors
+    /// A text is no server.
+    pub fn servers<Text: AsRef<str>>(texts: &[Text]) -> Result<Self, SettingsError> {
+        let servers: Result<Vec<_>, _> = texts
+            .iter()
+            .map(|text| parse_server(text.as_ref()))
+            .collect();
+        Ok(Self::new(servers?))
+    }
+
     /// The servers of a file in the format of `/etc/resolv.conf`, and the defaults.
     ///
     /// # Errors
@@ -153,7 +165,9 @@ mod tests {
             ("[fe80::1%3]:53", "[fe80::1%3]:53"),
         ] {
             assert_eq!(parse_server(text).unwrap().to_string(), expected);
+            assert_eq!(Settings::servers(&[text]).unwrap().servers.len(), 1);
         }
+        assert!(Settings::servers(&["192.0.2.1", "nonsense"]).is_err());
     }
 
     #[test]
