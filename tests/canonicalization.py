@@ -10,19 +10,30 @@ import re
 WSP = b" \t"
 
 
+FIELD_START = re.compile(rb"[!-9;-~]+[ \t]*:")
+
+
 def split_message(message: bytes) -> tuple[list[bytes], bytes]:
-    """Split a message with CRLF line ends into raw fields (each with its CRLF) and the body."""
-    header, separator, body = message.partition(b"\r\n\r\n")
-    if message.startswith(b"\r\n"):
-        header, separator, body = b"", b"\r\n", message[2:]
-    lines = re.findall(rb"[^\n]*\n|[^\n]+$", header + b"\r\n" if separator else header)
+    """Split a message with CRLF line ends into raw fields (each with its CRLF) and the body.
+
+    A line that is neither a field nor a continuation ends the header, and the body begins with it.
+    """
     fields: list[bytes] = []
-    for line in lines:
+    start = 0
+    while start < len(message):
+        found = message.find(b"\r\n", start)
+        end = len(message) if found < 0 else found + 2
+        line = message[start:end]
+        if line == b"\r\n":
+            return fields, message[end:]
         if line[:1] in {b" ", b"\t"} and fields:
             fields[-1] += line
-        elif line.strip(b"\r\n"):
+        elif FIELD_START.match(line):
             fields.append(line)
-    return fields, body
+        else:
+            return fields, message[start:]
+        start = end
+    return fields, b""
 
 
 def field_name(field: bytes) -> bytes:

@@ -28,7 +28,7 @@ DIGEST_INFO = {
     "sha256": bytes.fromhex("3031300d060960864801650304020105000420"),
 }
 HASH_ALGORITHMS: dict[str, hashes.HashAlgorithm] = {
-    "sha1": hashes.SHA1(),
+    "sha1": hashes.SHA1(),  # noqa: S303
     "sha256": hashes.SHA256(),
 }
 # Smallest modulus that `cryptography` signs with.

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import re
 import sys
@@ -73,6 +74,12 @@ def mbox_entry(message: bytes, letter: Letter, route: Route) -> bytes:
     return f"From {sender} {time.asctime(time.gmtime(letter.time))}\n".encode() + stored + b"\n"
 
 
+def unquoted(entry: bytes) -> bytes:
+    """Return the message of an mbox entry, with LF line ends."""
+    stored = entry.partition(b"\n")[2].removesuffix(b"\n")
+    return re.sub(rb"^>(>*From )", rb"\1", stored, flags=re.MULTILINE)
+
+
 def expectation(case: Case, number: int, route: Route) -> Expected:
     """Return what a verifier must say of the message, without and with its envelope."""
     return {
@@ -93,6 +100,7 @@ def expectation(case: Case, number: int, route: Route) -> Expected:
     }
 
 
+@functools.cache
 def sample() -> tuple[list[bytes], list[Expected]]:
     """Return the mbox entries and what is expected of each."""
     entries: list[bytes] = []
