@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Literal, TypeAlias
+
 import pytest
 from mailauth_fast import Policy, Verifier
 
 from tests.door import author, discover, verifier
 from tests.hostile.scene import ATTACKER, LEGITIMATE, ZONE, judged, mail
 
+Rules: TypeAlias = Literal["rfc9989", "rfc7489"]
 NONE_OR_PERMERROR = {"none", "permerror"}
 
 
@@ -132,7 +135,7 @@ def test_case_019_a_walk_asks_eight_questions_at_most() -> None:
 
 @pytest.mark.parametrize("rules", ["rfc9989", "rfc7489"])
 @pytest.mark.parametrize("name", ["co.uk", "localhost", "example", "com"])
-def test_case_019_names_without_an_organization(rules: str, name: str) -> None:
+def test_case_019_names_without_an_organization(rules: Rules, name: str) -> None:
     engine: Verifier = verifier(ZONE, Policy(rules=rules))
     expected = None if rules == "rfc7489" else name
     assert engine.organizational_domain(name) == expected
