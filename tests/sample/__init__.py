@@ -1,0 +1,1 @@
+"""A small signed archive, its DNS answers and its verdicts; `generate.py` makes them."""
