@@ -1,0 +1,1 @@
+"""Tests of mailauth_fast through its public door, and what they share."""
