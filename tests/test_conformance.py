@@ -64,4 +64,4 @@ def test_readme_shows_the_table() -> None:
     readme = REPOSITORY / "README.md"
     if not readme.exists():
         pytest.skip("there is no README yet")
-    assert markdown(map(expected, SUITES)) in readme.read_text(encoding="utf-8")
+    assert markdown(map(expected, SUITES), SUITES) in readme.read_text(encoding="utf-8")

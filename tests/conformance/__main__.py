@@ -15,7 +15,7 @@ def main() -> int:
         sys.stderr.write(f"{len(SUITES)} suites are not there: {FOLDER}\n")
         return 2
     rows = [run(suite) for suite in SUITES]
-    sys.stdout.write(markdown(rows) + "\n")
+    sys.stdout.write(markdown(rows, SUITES) + "\n")
     for row in rows:
         sys.stderr.writelines(f"{row.name}: {trouble}\n" for trouble in row.troubles)
     return 1 if any(row.troubles for row in rows) else 0

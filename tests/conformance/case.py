@@ -45,6 +45,7 @@ class Suite:
         folder: below `../shared/suites`.
         cases: how many the loader must find; a suite that grows or shrinks fails.
         load: reads the folder; must not need the engine.
+        note: what is asked of a case where the suite asks something else; stands below the table.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Suite:
     folder: str
     cases: int
     load: Callable[[Path], list[Case]]
+    note: str = ""
 
 
 def case(name: str, accepted: str | Iterable[str], run: Callable[[], str]) -> Case:

@@ -33,8 +33,8 @@ class Deviation:
     quote: str
 
 
-# mailauth asks for addresses of the other family before it calls a lookup void; the RFC asks for those
-# of the client's family alone (RFC 7208 §5.3) and counts each empty answer.
+# mailauth asks for addresses of the other family before it calls a lookup void; the RFC asks for
+# those of the client's family alone (RFC 7208 §5.3) and counts each empty answer.
 VOID_LOOKUPS = Deviation(
     "permerror",
     "RFC 7208 §4.6.4",

@@ -347,7 +347,14 @@ SUITES = (
         name="dkim-go-msgauth", law="RFC 6376", folder="dkim-go-msgauth", cases=5, load=go_msgauth
     ),
     Suite(name="dkim-lieser", law="RFC 6376", folder="dkim-lieser", cases=36, load=lieser),
-    Suite(name="dkim-mailauth", law="RFC 6376", folder="dkim-mailauth", cases=9, load=mailauth),
+    Suite(
+        name="dkim-mailauth",
+        law="RFC 6376",
+        folder="dkim-mailauth",
+        cases=9,
+        load=mailauth,
+        note="the keys of six mails are lost; asked is that they are named so",
+    ),
     Suite(name="dkim-mimekit", law="RFC 6376", folder="dkim-mimekit", cases=4, load=mimekit),
     Suite(name="dkim-stalwart", law="RFC 6376", folder="dkim-stalwart", cases=6, load=stalwart),
     Suite(name="dkim-zkemail", law="RFC 6376", folder="dkim-zkemail", cases=10, load=zkemail),

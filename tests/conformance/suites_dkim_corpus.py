@@ -67,7 +67,8 @@ def accepted(message: bytes, result: str) -> tuple[str, ...]:
         return ("none",)
     if not any(re.search(rb"[:;\s]v\s*=\s*1\s*;", field) for field in fields):
         return ("permerror",)
-    return ACCEPTED[result]
+    # Names below "blackhole" are those for which FAKE_DNS has a failure.
+    return ("temperror",) if b"d=blackhole" in fields[0] else ACCEPTED[result]
 
 
 def overall(row: VerdictDict) -> str:
@@ -98,5 +99,13 @@ def mail_dkim(folder: Path) -> list[Case]:
 
 
 SUITES = (
-    Suite(name="dkim-mail-dkim", law="RFC 6376", folder="dkim-mail-dkim", cases=79, load=mail_dkim),
+    Suite(
+        name="dkim-mail-dkim",
+        law="RFC 6376",
+        folder="dkim-mail-dkim",
+        cases=79,
+        load=mail_dkim,
+        note="judged with the historic switch; of 12 DomainKeys messages and 16 signed by drafts"
+        " before RFC 4871, which Mail::DKIM verifies, asked is that they do not pass",
+    ),
 )

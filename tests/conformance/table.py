@@ -101,12 +101,13 @@ def expected(suite: Suite) -> Row:
     return Row(suite.name, suite.law, suite.cases, agreeing, deviations)
 
 
-def markdown(rows: Iterable[Row]) -> str:
-    """Return the table and its deviations as Markdown."""
+def markdown(rows: Iterable[Row], suites: Iterable[Suite]) -> str:
+    """Return the table, its deviations and the suites' notes as Markdown."""
     lines = [" | ".join(HEADINGS), "---|---|--:|--:|--:"]
     lines += [" | ".join(row.cells()) for row in rows]
     table = "\n".join(f"| {line} |" if "--" not in line else f"|{line}|" for line in lines)
-    return f"{table}\n\n{explained()}"
+    notes = "\n".join(f"- {suite.name}: {suite.note}" for suite in suites if suite.note)
+    return f"{table}\n\nDeviations:\n\n{explained()}\n\nNotes:\n\n{notes}"
 
 
 def explained() -> str:
