@@ -301,7 +301,8 @@ SUITES = (
         folder="spf-mailauth",
         cases=61,
         load=mailauth,
-        note="one case sets a void lookup limit of one; asked is what the RFC's limit of two gives",
+        note="one case sets a void lookup limit of one; asked is what the RFC's limit of two gives."
+        " Recordings that lack the address of the exchanger that matched get it from the result",
     ),
     Suite(
         name="spf-blitiri-fuzz", law="no crash", folder="spf-blitiri-fuzz", cases=240, load=blitiri
