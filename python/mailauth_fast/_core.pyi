@@ -84,5 +84,6 @@ class Engine:
         now: int | str,
         stream: Any = None,
         limit: int | None = None,
+        is_watched: bool = False,
     ) -> ArchiveRun: ...
     def verify_batch(self, messages: Any, envelopes: Any, now: int | str) -> Rows: ...

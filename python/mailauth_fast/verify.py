@@ -175,9 +175,10 @@ class Verifier:
         now: Now = "received",
         stream: BinaryIO | None = None,
         limit: int | None = None,
+        is_watched: bool = False,
     ) -> _core.ArchiveRun:
         """Start a run whose progress and problems can be watched; for the command line."""
-        return self._engine.verify_archive(list(inputs), judged_by(now), stream, limit)
+        return self._engine.verify_archive(list(inputs), judged_by(now), stream, limit, is_watched)
 
     def check_host(self, ip: str, helo: str, mail_from: str, receiver: str | None = None) -> Spf:
         """Evaluate SPF by hand; an empty `mail_from` checks `postmaster@helo`.

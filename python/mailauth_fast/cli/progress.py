@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from mailauth_fast import _core
 
 
+def is_shown(*, is_quiet: bool) -> bool:
+    """Tell whether somebody can see progress."""
+    return not is_quiet and sys.stderr.isatty()
+
+
 class RunProgress:
     """Shows rows, share of octets, time left and messages waiting for DNS."""
 
@@ -28,7 +33,7 @@ class RunProgress:
             TimeRemainingColumn(),
             console=console,
             transient=True,
-            disable=is_quiet or not console.is_terminal,
+            disable=not is_shown(is_quiet=is_quiet),
         )
         self._task = self._progress.add_task("verifying", total=run.octets_total)
 

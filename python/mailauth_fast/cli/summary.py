@@ -41,17 +41,16 @@ def add(total: Counts, counts: Counts) -> None:
 
 
 def print_summary(rows: int, counts: Counts, file: TextIO) -> None:
-    """Print one row a check; DKIM counts a message under each word its signatures have."""
+    """Print one line a word; DKIM counts a message under each word its signatures have."""
     console = Console(file=file, markup=False, emoji=False, highlight=False, soft_wrap=True)
-    words = [word for word in ORDER if any(word in counts.get(field, {}) for field in FIELDS)]
     table = Table(title=f"{rows:,} messages", title_justify="left", box=None, pad_edge=False)
-    table.add_column("check")
-    for word in words:
-        table.add_column(word, justify="right")
+    table.add_column("result")
     for field in FIELDS:
-        cells = [counts.get(field, {}).get(word) for word in words]
+        table.add_column(field, justify="right")
+    for word in ORDER:
+        cells = [counts.get(field, {}).get(word) for field in FIELDS]
         if any(cells):
-            table.add_row(field, *(f"{cell:,}" if cell else "" for cell in cells))
-    console.print(table, width=max(console.width, 120))
+            table.add_row(word, *(f"{cell:,}" if cell else "" for cell in cells))
+    console.print(table)
     for code, count in sorted(counts.get("error", {}).items()):
         console.print(f"{count:,} messages without a verdict: {code}")

@@ -14,7 +14,7 @@ from mailauth_fast.cli.app import is_dash
 from mailauth_fast.cli.exits import CommandError, Exit, strongest
 from mailauth_fast.cli.options import chosen_resolver, chosen_time
 from mailauth_fast.cli.output import Format, Sink, open_sink, run_metadata
-from mailauth_fast.cli.progress import RunProgress
+from mailauth_fast.cli.progress import RunProgress, is_shown
 from mailauth_fast.cli.summary import Counts, add, print_summary
 from mailauth_fast.cli.terminal import say
 from mailauth_fast.policy import Policy
@@ -96,7 +96,9 @@ def verify(
     chosen = chosen_resolver(dns)
     verifier = Verifier(resolver=chosen.resolver, policy=policy, workers=jobs)
     paths = [Path("-") if is_dash(text) else Path(text) for text in inputs]
-    run = verifier.start_archive(paths, now=moment, stream=sys.stdin.buffer, limit=limit)
+    run = verifier.start_archive(
+        paths, now=moment, stream=sys.stdin.buffer, limit=limit, is_watched=is_shown(is_quiet=quiet)
+    )
     metadata = run_metadata(policy, moment, chosen.description)
     target = "-" if output is not None and is_dash(output) else output
     try:

@@ -27,5 +27,5 @@ mod scratch;
 pub use kind::{ForeignStore, UnreadKind};
 pub use problem::SourceProblem;
 pub use sources::{Options, Sources, WINDOW_OCTETS};
-pub use stored_message::{Note, StoredMessage};
+pub use stored_message::StoredMessage;
 pub use stream::Progress;

@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::path::PathBuf;
 
+use mailauth_core::message::Repair;
 use mailauth_core::verdict::ErrorReason;
 use memchr::memmem::Finder;
 
@@ -15,7 +16,7 @@ use crate::content_length::{Claim, ContentLength, SEPARATOR_LIMIT};
 use crate::file::{Found, Reading, Source};
 use crate::kind::{HEAD_OCTETS, leading_junk};
 use crate::problem::SourceProblem;
-use crate::stored_message::{Note, StoredMessage};
+use crate::stored_message::StoredMessage;
 use crate::stream::Ending;
 use crate::window::{Window, to_index};
 
@@ -46,7 +47,7 @@ struct Section {
     is_message: bool,
     is_too_large: bool,
     content_length: ContentLength,
-    notes: Vec<Note>,
+    notes: Vec<Repair>,
 }
 
 /// What a place with the letters `From ` is.
@@ -70,7 +71,7 @@ impl Section {
         }
     }
 
-    fn note(&mut self, note: Note) {
+    fn note(&mut self, note: Repair) {
         if self.is_message && !self.notes.contains(&note) {
             self.notes.push(note);
         }
@@ -198,7 +199,7 @@ impl Mbox {
         };
         if !is_border {
             if above == Above::Text {
-                self.section.note(Note::FromLineInBody);
+                self.section.note(Repair::FromLineInBody);
             }
             return content;
         }
@@ -229,7 +230,7 @@ impl Mbox {
             Claim::Agrees => Judgement::Border { line, message },
             Claim::EndsAt(_) | Claim::Lies => {
                 section.content_length = ContentLength::Ignored;
-                section.note(Note::ContentLengthIgnored);
+                section.note(Repair::ContentLengthIgnored);
                 Judgement::Border { line, message }
             }
         }
@@ -297,7 +298,7 @@ impl Mbox {
     /// Notes what only the last message can have.
     fn check_last(&self, section: &mut Section, is_cut: bool) {
         if is_cut {
-            section.note(Note::Truncated);
+            section.note(Repair::Truncated);
         }
         let octets = self.window.octets_from(section.start);
         if let ContentLength::Unread = section.content_length {
@@ -308,7 +309,7 @@ impl Mbox {
                 .content_length
                 .leads_to(self.window.end(), &self.window);
         if is_ignored {
-            section.note(Note::ContentLengthIgnored);
+            section.note(Repair::ContentLengthIgnored);
         }
     }
 

@@ -31,23 +31,27 @@ pub(crate) struct ArchiveRun {
 
 impl ArchiveRun {
     pub(crate) fn start(
-        py: Python<'_>,
         engine: Py<Engine>,
         inputs: &[PathBuf],
         now: Now,
         stream: Option<Py<PyAny>>,
         limit: Option<u64>,
+        is_watched: bool,
     ) -> PyResult<Self> {
         let stream = stream.map(|reader| Box::new(PythonReader(reader)) as Box<dyn Read + Send>);
         let options = Options {
-            stream,
+            standard_input: stream,
             ..Options::default()
         };
         let sources = Sources::open(inputs, options)
             .map_err(|problem| Fault::Unreadable(problem.to_string()))?;
         let problems: Arc<Mutex<Vec<String>>> = Arc::default();
         let octets_read: Arc<AtomicU64> = Arc::default();
-        let octets_total = sources.octets_total();
+        let octets_total = if is_watched {
+            sources.total_octets()
+        } else {
+            None
+        };
         let source = source(
             sources,
             limit,
@@ -55,7 +59,6 @@ impl ArchiveRun {
             Arc::clone(&octets_read),
         );
         let batch = engine.get().start(source, now);
-        let _ = py;
         Ok(Self {
             engine,
             batch: Mutex::new(Some(batch)),
@@ -85,6 +88,7 @@ fn source(
                 size: stored.size,
                 envelope: Envelope::default(),
                 is_mbox: stored.is_mbox,
+                repairs: stored.notes,
             })
         }
         Err(problem) => {
@@ -132,7 +136,7 @@ impl ArchiveRun {
         self.octets_read.load(Ordering::Relaxed)
     }
 
-    /// Octets of all files; `None` when a stream is among the inputs.
+    /// Octets of all files; `None` when nobody watches or a stream is among the inputs.
     #[getter]
     fn octets_total(&self) -> Option<u64> {
         self.octets_total

@@ -7,7 +7,7 @@ use mailauth_core::batch::{Batch, Rows as Taken};
 use mailauth_core::dns::{Answers, Cache, Lookup, Pending, Question, Resolver};
 use mailauth_core::domain::Domain;
 use mailauth_core::evaluate::{Input, Now};
-use mailauth_core::policy::{Policy, Rules};
+use mailauth_core::policy::Rules;
 use mailauth_core::{dmarc, spf};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -124,17 +124,17 @@ impl Engine {
     }
 
     /// Starts verifying files, folders and streams.
-    #[pyo3(signature = (inputs, now, stream = None, limit = None))]
+    #[pyo3(signature = (inputs, now, stream = None, limit = None, is_watched = false))]
     fn verify_archive(
         slf: Py<Self>,
-        py: Python<'_>,
         inputs: Vec<std::path::PathBuf>,
         now: &Bound<'_, PyAny>,
         stream: Option<Py<PyAny>>,
         limit: Option<u64>,
+        is_watched: bool,
     ) -> PyResult<ArchiveRun> {
         let now = settings::now(now)?;
-        ArchiveRun::start(py, slf, &inputs, now, stream, limit)
+        ArchiveRun::start(slf, &inputs, now, stream, limit, is_watched)
     }
 
     /// RFC 7208 check_host by hand; the `spf` object as JSON.
@@ -208,14 +208,6 @@ impl Engine {
 }
 
 impl Engine {
-    pub(crate) fn core(&self) -> &Arc<mailauth_core::engine::Engine> {
-        &self.engine
-    }
-
-    pub(crate) fn workers(&self) -> usize {
-        self.workers
-    }
-
     /// Every server of the live resolver is down.
     pub(crate) fn is_broken(&self) -> bool {
         (self.is_broken)()
@@ -289,9 +281,5 @@ impl Engine {
 
     pub(crate) fn start(&self, source: Box<dyn Iterator<Item = Input> + Send>, now: Now) -> Batch {
         self.engine.start(source, now, self.workers)
-    }
-
-    pub(crate) fn policy(&self) -> &Policy {
-        self.engine.policy()
     }
 }

@@ -126,6 +126,7 @@ fn input(id: String, octets: Option<Bytes>, envelope: Envelope) -> Input {
         size: 0,
         envelope: envelope.clone(),
         is_mbox: false,
+        repairs: Vec::new(),
     };
     octets.map_or_else(missing, |octets| {
         Input::new(id.clone(), octets, envelope.clone())

@@ -34,6 +34,8 @@ pub struct Input {
     pub envelope: Envelope,
     /// The body may carry the `>From ` quoting of an mbox.
     pub is_mbox: bool,
+    /// What was odd about how the source stores the message.
+    pub repairs: Vec<Repair>,
 }
 
 impl Input {
@@ -52,6 +54,7 @@ impl Input {
             size,
             envelope,
             is_mbox: false,
+            repairs: Vec::new(),
         }
     }
 }
@@ -102,6 +105,7 @@ pub struct Examination {
     size: u64,
     envelope: Envelope,
     is_mbox: bool,
+    repairs: Vec<Repair>,
     received_at: Option<i64>,
     received_source: Source,
     judged_at: Option<i64>,
@@ -141,6 +145,7 @@ impl Examination {
             size: input.size,
             envelope: input.envelope,
             is_mbox: input.is_mbox,
+            repairs: input.repairs,
             received_at,
             received_source,
             judged_at: match now {
@@ -199,7 +204,7 @@ impl Examination {
             arc: arc?,
         };
         let better = self.evaluate_unquoted(answers, policy, &evidence)?;
-        let mut repairs = self.stored.message.repairs().to_vec();
+        let mut repairs = [&self.repairs, self.stored.message.repairs()].concat();
         if let Some(better) = better {
             repairs.push(Repair::MboxQuoting);
             dmarc = dmarc::evaluate(

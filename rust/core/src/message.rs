@@ -20,10 +20,16 @@ words! {
     /// What was odd about the octets and how they were read.
     Repair {
         BareCr "bare-cr";
+        /// The Content-Length field leads neither to an mbox border nor to the end of the file.
+        ContentLengthIgnored "content-length-ignored";
+        /// A line like an mbox border does not follow a blank line, so it was left in the body.
+        FromLineInBody "from-line-in-body";
         Lf "lf";
         MboxFromLine "mbox-from-line";
         MboxQuoting "mbox-quoting";
         NoBlankLine "no-blank-line";
+        /// The source ends in the middle of the message's last line.
+        Truncated "truncated";
     }
 }
 

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use bytes::Bytes;
 
 use crate::scratch::{Read, Scratch, standard_input, windows_of};
-use crate::{Note, Options, SourceProblem, StoredMessage};
+use crate::{Options, SourceProblem, StoredMessage};
+use mailauth_core::message::Repair;
 
 const CTIME: &str = "Mon Nov 24 08:38:00 2025";
 
@@ -35,7 +36,7 @@ fn split(octets: impl AsRef<[u8]>) -> Read {
     read
 }
 
-type Row = (String, u64, Result<Bytes, String>, Vec<Note>);
+type Row = (String, u64, Result<Bytes, String>, Vec<Repair>);
 
 fn rows(read: &Read) -> Vec<Row> {
     let row = |message: &StoredMessage| {
@@ -174,7 +175,7 @@ fn a_border_needs_a_blank_line_above() {
     let text = format!("From a {CTIME}\nA: 1\n\none\nFrom b {CTIME}\nB: 2\n\ntwo\n");
     let read = split(text);
     assert_eq!(read.messages.len(), 1);
-    assert_eq!(read.messages[0].notes, [Note::FromLineInBody]);
+    assert_eq!(read.messages[0].notes, [Repair::FromLineInBody]);
     for (border, field) in [
         ("From - Mon Nov 24 08:38:00 2025", "X-Mozilla-Status: 0001"),
         ("From 1@xxx Mon Nov 24 08:38:00 +0000 2025", "X-GM-THRID: 1"),
@@ -265,8 +266,8 @@ fn hostile_89_content_length_that_lies_is_ignored_and_reported() {
             "{length}"
         );
         let is_number = length.parse::<u64>().is_ok();
-        let notes: &[Note] = if is_number {
-            &[Note::ContentLengthIgnored]
+        let notes: &[Repair] = if is_number {
+            &[Repair::ContentLengthIgnored]
         } else {
             &[]
         };
@@ -353,7 +354,7 @@ fn hostile_89_octets_before_the_first_border_are_a_gap() {
 fn an_end_in_mid_line_is_noted() {
     let read = split(format!("From a {CTIME}\nA: 1\n\none"));
     assert_eq!(read.texts(), ["A: 1\n\none"]);
-    assert_eq!(read.messages[0].notes, [Note::Truncated]);
+    assert_eq!(read.messages[0].notes, [Repair::Truncated]);
     assert!(
         split(format!("From a {CTIME}\nA: 1\n\none\n")).messages[0]
             .notes
