@@ -258,7 +258,9 @@ mod tests {
         ] {
             let pool = Pool::new(8);
             let buffers: Vec<_> = (0..count).map(|_| pool.take(8)).collect();
-            buffers.into_iter().for_each(|buffer| pool.put_back(buffer));
+            for buffer in buffers {
+                pool.put_back(buffer);
+            }
             assert_eq!(pool.spare().len(), count.min(SPARE_BUFFER_LIMIT));
         }
         let pool = Pool::new(8);
