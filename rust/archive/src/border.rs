@@ -318,3 +318,82 @@ fn starts_with_ignoring_case(octets: &[u8], prefix: &[u8]) -> bool {
         .get(..prefix.len())
         .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_border(text: &str) -> bool {
+        matches!(from_line(text.as_bytes(), true), FromLine::Line { .. })
+    }
+
+    #[test]
+    fn from_line_limit_at_n_minus_1_n_and_n_plus_1() {
+        const DATE: &str = " Mon Nov 24 08:38:00 2025\n";
+        for (octets, expected) in [
+            (FROM_LINE_LIMIT - 1, true),
+            (FROM_LINE_LIMIT, true),
+            (FROM_LINE_LIMIT + 1, false),
+        ] {
+            let sender = "a".repeat(octets - DATE.len());
+            let text = format!("From {sender}{DATE}A: 1\n");
+            assert_eq!(is_border(&text), expected, "{octets}");
+            let first = first_from_line(text.as_bytes());
+            assert_eq!(first.is_some(), expected, "{octets}");
+        }
+    }
+
+    #[test]
+    fn field_name_limit_at_n_minus_1_n_and_n_plus_1() {
+        for (octets, expected) in [
+            (FIELD_NAME_LIMIT - 1, true),
+            (FIELD_NAME_LIMIT, true),
+            (FIELD_NAME_LIMIT + 1, false),
+        ] {
+            let line = format!("{}:", "a".repeat(octets - 1));
+            assert_eq!(
+                begins_with_field(line.as_bytes(), false),
+                Some(expected),
+                "{octets}"
+            );
+        }
+    }
+
+    #[test]
+    fn lookback_at_n_minus_1_n_and_n_plus_1() {
+        for (octets, expected) in [
+            (LOOKBACK - 1, Above::PartHeader),
+            (LOOKBACK, Above::PartHeader),
+            (LOOKBACK + 1, Above::Blank),
+        ] {
+            let value = "x".repeat(octets - "--b\nContent-X: \n\n".len());
+            let text = format!("a\n--b\nContent-X: {value}\n\n");
+            assert_eq!(above(text.as_bytes(), text.len()), expected, "{octets}");
+        }
+    }
+
+    #[test]
+    fn date_word_limit_at_n_minus_1_n_and_n_plus_1() {
+        for (words, expected) in [
+            (DATE_WORD_LIMIT - 1, true),
+            (DATE_WORD_LIMIT, true),
+            (DATE_WORD_LIMIT + 1, false),
+        ] {
+            let zones = " UTC".repeat(words - 4);
+            let text = format!("a 24 Nov 2025 08:38{zones}");
+            assert_eq!(ends_like_a_date(text.as_bytes()), expected, "{words}");
+        }
+    }
+
+    #[test]
+    fn a_place_is_undecided_only_while_more_octets_can_come() {
+        let text = b"From a Mon Nov 24 08:38:00 2025\nSubject: x\n";
+        let decided = text.len() - ": x\n".len() + 1;
+        for end in 0..text.len() {
+            let octets = text.get(..end).unwrap();
+            let is_decided = from_line(octets, false) != FromLine::Undecided;
+            assert_eq!(is_decided, end >= decided, "{end}");
+            assert_ne!(from_line(octets, true), FromLine::Undecided);
+        }
+    }
+}

@@ -10,7 +10,7 @@ use crate::window::{Window, to_index};
 
 /// Octets that the field may lead ahead: mail servers take 25 to 50 MB at most, nearly all mail is far smaller, and a
 /// field that lies must not fill the memory.
-const CONTENT_LENGTH_REACH: u64 = 32 << 20;
+pub(crate) const CONTENT_LENGTH_REACH: u64 = 32 << 20;
 /// Octets of line ends between the end of a body and its border: the last line's own and one blank line.
 pub(crate) const SEPARATOR_LIMIT: usize = 4;
 

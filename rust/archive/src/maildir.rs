@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use crate::listing::{Listing, unique_name};
 
 /// Times that `cur` is listed anew to find moved files; a folder in constant motion is reported, not chased.
-const SEARCH_LIMIT: usize = 16;
+pub(crate) const SEARCH_LIMIT: usize = 16;
 
 /// The two listings of a Maildir that hold messages.
 pub(crate) struct MaildirListings {

@@ -214,3 +214,80 @@ impl Window {
 pub(crate) fn to_index(offset: u64) -> usize {
     usize::try_from(offset).unwrap_or(usize::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::scratch::standard_input;
+    use crate::stream::Progress;
+    use crate::{Options, Sources};
+
+    fn window_of(octets: &[u8], buffer_octets: usize) -> Window {
+        let reader = Box::new(std::io::Cursor::new(octets.to_vec()));
+        let stream = Stream::of_reader(reader, Progress::default());
+        Window::new(stream, Arc::new(Pool::new(buffer_octets)))
+    }
+
+    #[test]
+    fn a_buffer_grows_in_place_until_it_is_shared() {
+        let mut window = window_of(b"0123456789", 4);
+        window.read_on(0, 1, 100);
+        assert_eq!(window.octets_from(0), b"0123");
+        window.read_on(0, 5, 100);
+        assert_eq!(
+            (window.origin(), window.octets_from(2)),
+            (0, &b"234567"[..])
+        );
+        let shared = window.share(1, 3);
+        window.read_on(6, 9, 100);
+        assert_eq!((window.origin(), window.octets_from(6)), (6, &b"6789"[..]));
+        assert_eq!(shared, "12");
+        window.read_on(6, 11, 100);
+        assert!(window.has_ended() && window.end() == 10);
+        assert_eq!(window.share(9, 99), "9");
+    }
+
+    #[test]
+    fn spare_buffer_limit_at_n_minus_1_n_and_n_plus_1() {
+        for count in [
+            SPARE_BUFFER_LIMIT - 1,
+            SPARE_BUFFER_LIMIT,
+            SPARE_BUFFER_LIMIT + 1,
+        ] {
+            let pool = Pool::new(8);
+            let buffers: Vec<_> = (0..count).map(|_| pool.take(8)).collect();
+            for buffer in buffers {
+                pool.put_back(buffer);
+            }
+            assert_eq!(pool.spare().len(), count.min(SPARE_BUFFER_LIMIT));
+        }
+        let pool = Pool::new(8);
+        pool.put_back(vec![0; 9]);
+        assert!(pool.spare().is_empty(), "a buffer of another size is freed");
+    }
+
+    #[test]
+    fn buffers_return_when_the_consumer_drops_its_messages() {
+        let text = "From a Mon Nov 24 08:38:00 2025\nA: 1\n\none\n\n".repeat(50_000);
+        let sources = |window_octets| {
+            let options = Options {
+                window_octets,
+                ..standard_input(&text)
+            };
+            Sources::open(&["-".into()], options).unwrap()
+        };
+        let mut places = HashSet::new();
+        for message in sources(100_000) {
+            places.insert(message.unwrap().octets.unwrap().as_ptr() as usize / 100_000);
+        }
+        // Some twenty windows are read, out of two buffers, each over two such places at most.
+        assert!(places.len() <= 6, "{}", places.len());
+        let held: Vec<_> = sources(100_000)
+            .map(|message| message.unwrap().octets.unwrap())
+            .collect();
+        assert_eq!(held.len(), 50_000);
+        assert!(held.iter().all(|octets| octets == "A: 1\n\none\n"));
+    }
+}

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 
+use crate::content_length::CONTENT_LENGTH_REACH;
 use crate::scratch::{Read, Scratch, standard_input, windows_of};
 use crate::{Options, SourceProblem, StoredMessage};
 use mailauth_core::message::Repair;
@@ -386,6 +387,41 @@ fn message_octet_limit_at_n_minus_1_n_and_n_plus_1() {
             assert_eq!(read.texts()[1], "B: 2\n\ntwo\n");
         }
     }
+}
+
+#[test]
+fn content_length_reach_at_n_minus_1_n_and_n_plus_1() {
+    let reach = usize::try_from(CONTENT_LENGTH_REACH).unwrap();
+    let inner = format!("\nFrom x {CTIME}\nX: 9\n\n");
+    for (octets, messages) in [(reach - 1, 1), (reach, 1), (reach + 1, 2)] {
+        let header = format!(
+            "Content-Length: {}\n\n",
+            octets - "Content-Length: 33554400\n\n".len()
+        );
+        let filler = vec![b'x'; octets - header.len() - inner.len() - 1];
+        let text = [
+            format!("From a {CTIME}\n{header}{inner}").as_bytes(),
+            &filler,
+            b"\n",
+        ]
+        .concat();
+        let read = Read::of(&[PathBuf::from("-")], standard_input(text));
+        assert_eq!(read.messages.len(), messages, "{octets}");
+    }
+}
+
+#[test]
+fn content_lengths_that_lie_cost_no_more_than_a_few_looks_at_the_file() {
+    let message = format!("From a {CTIME}\nContent-Length: 400000\n\none\n\n");
+    let text = message.repeat(20_000);
+    let options = Options {
+        window_octets: 10_000,
+        ..standard_input(text)
+    };
+    let read = Read::of(&[PathBuf::from("-")], options);
+    assert_eq!(read.messages.len(), 20_000);
+    let first = read.messages.first().unwrap();
+    assert_eq!(first.notes, [Note::ContentLengthIgnored]);
 }
 
 /// Small pieces that meet in all orders: whatever comes out, no octet is lost and none is taken twice.

@@ -92,70 +92,71 @@ fn emlx_is_the_mail_between_its_count_and_its_property_list() {
     assert_eq!(crate::scratch::read(&[&cut]).texts(), ["truncated"]);
 }
 
+/// First octets, and what is said of them behind the path.
+const REFUSALS: [(&[u8], &str); 14] = [
+    (
+        b"\x1f\x8b\x08",
+        "is gzip, which is not read yet; pipe what `gzip -dc` gives into `-`.",
+    ),
+    (
+        b"(\xb5/\xfd",
+        "is zstd, which is not read yet; pipe what `zstd -dc` gives into `-`.",
+    ),
+    (
+        b"\xfd7zXZ\0",
+        "is xz, which is not read yet; pipe what `xz -dc` gives into `-`.",
+    ),
+    (
+        b"PK\x03\x04",
+        "is a ZIP archive, which is not read yet; unpack it and name the folder.",
+    ),
+    (
+        b"PAR1",
+        "is a Parquet table, which is not read yet; write its messages as files or as mbox.",
+    ),
+    (
+        b"{\"raw\": \"\"}\n",
+        "is JSON, which is not read yet; write its messages as files or as mbox.",
+    ),
+    (
+        b"{\"raw\":\"\"}\n",
+        "is JSON, which is not read yet; write its messages as files or as mbox.",
+    ),
+    (
+        b"C_            513             672     ",
+        "is a Postfix queue file, which is not read yet; write the message with `postcat -bh`.",
+    ),
+    (
+        b"1xVhGj-0002pV-0B-H\nx",
+        "is an Exim spool file, which is not read yet; write the message with `exim -Mvc`.",
+    ),
+    (
+        b"!BDN",
+        "is an Outlook store (PST, OST), which keeps no original octets; `readpst -e` gives rebuilt mails, whose signatures cannot hold, so look for another copy.",
+    ),
+    (
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+        "is an Outlook message (.msg) or another compound file, which keeps no original octets; a conversion gives a rebuilt mail, whose signatures cannot hold, so look for another copy.",
+    ),
+    (
+        b"# Notes\n\nFrom here on\n",
+        "is neither a mail nor an mbox; name a mail, an mbox, a Maildir or a folder of mails.",
+    ),
+    (
+        b"\0\x01\x02",
+        "is neither a mail nor an mbox; name a mail, an mbox, a Maildir or a folder of mails.",
+    ),
+    (b"", "is empty; check where it comes from."),
+];
+
 #[test]
 fn what_is_no_mail_is_refused_with_a_way_out() {
     let scratch = Scratch::new();
-    for (octets, sentence) in [
-        (
-            &b"\x1f\x8b\x08"[..],
-            "is gzip, which is not read yet; pipe what `gzip -dc` gives into `-`.",
-        ),
-        (
-            b"(\xb5/\xfd",
-            "is zstd, which is not read yet; pipe what `zstd -dc` gives into `-`.",
-        ),
-        (
-            b"\xfd7zXZ\0",
-            "is xz, which is not read yet; pipe what `xz -dc` gives into `-`.",
-        ),
-        (
-            b"PK\x03\x04",
-            "is a ZIP archive, which is not read yet; unpack it and name the folder.",
-        ),
-        (
-            b"PAR1",
-            "is a Parquet table, which is not read yet; write its messages as files or as mbox.",
-        ),
-        (
-            b"{\"raw\": \"\"}\n",
-            "is JSON, which is not read yet; write its messages as files or as mbox.",
-        ),
-        (
-            b"{\"raw\":\"\"}\n",
-            "is JSON, which is not read yet; write its messages as files or as mbox.",
-        ),
-        (
-            b"C_            513             672     ",
-            "is a Postfix queue file, which is not read yet; write the message with `postcat -bh`.",
-        ),
-        (
-            b"1xVhGj-0002pV-0B-H\nx",
-            "is an Exim spool file, which is not read yet; write the message with `exim -Mvc`.",
-        ),
-        (
-            b"!BDN",
-            "is an Outlook store (PST, OST), which keeps no original octets; `readpst -e` gives rebuilt mails, whose signatures cannot hold, so look for another copy.",
-        ),
-        (
-            b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
-            "is an Outlook message (.msg) or another compound file, which keeps no original octets; a conversion gives a rebuilt mail, whose signatures cannot hold, so look for another copy.",
-        ),
-        (
-            b"# Notes\n\nFrom here on\n",
-            "is neither a mail nor an mbox; name a mail, an mbox, a Maildir or a folder of mails.",
-        ),
-        (
-            b"\0\x01\x02",
-            "is neither a mail nor an mbox; name a mail, an mbox, a Maildir or a folder of mails.",
-        ),
-        (b"", "is empty; check where it comes from."),
-    ] {
+    for (octets, sentence) in REFUSALS {
         let path = scratch.write("input", octets);
         let read = read(&[&path]);
-        assert_eq!(
-            read.sentences(),
-            [format!("{}: {sentence}", path.display())]
-        );
+        let expected = format!("{}: {sentence}", path.display());
+        assert_eq!(read.sentences(), [expected]);
         assert!(read.messages.is_empty() && read.problems[0].is_whole_input());
     }
     let tar = [&[b'a'; 257][..], b"ustar\0", &[0; 249]].concat();

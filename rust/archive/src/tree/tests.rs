@@ -9,7 +9,10 @@ use std::path::Path;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
-use crate::scratch::{MAIL, MBOX, Scratch, read};
+use super::FOLDER_DEPTH_LIMIT;
+use crate::id::COMPARED_FOLDER_LIMIT;
+use crate::maildir::SEARCH_LIMIT;
+use crate::scratch::{MAIL, MBOX, Read, Scratch, read};
 use crate::{Options, Sources};
 
 #[test]
@@ -241,4 +244,82 @@ fn equal_ids_become_the_path_as_typed() {
         maildirs.ids(),
         [typed("m/cur/1"), typed("n/cur/1"), "cur/2".to_owned()]
     );
+}
+
+#[test]
+fn folder_depth_limit_at_n_minus_1_n_and_n_plus_1() {
+    for (folders, messages) in [
+        (FOLDER_DEPTH_LIMIT - 1, 1),
+        (FOLDER_DEPTH_LIMIT, 1),
+        (FOLDER_DEPTH_LIMIT + 1, 0),
+    ] {
+        let scratch = Scratch::new();
+        scratch.write(&format!("{}x.eml", "d/".repeat(folders)), MAIL);
+        let read = read(&[&scratch.path("d")]);
+        assert_eq!(read.messages.len(), messages, "{folders}");
+        let is_too_deep = read
+            .sentences()
+            .iter()
+            .any(|sentence| sentence.ends_with("lies deeper than 64 folders; name it by itself."));
+        assert_eq!(is_too_deep, messages == 0);
+    }
+}
+
+#[test]
+fn compared_folder_limit_at_n_minus_1_n_and_n_plus_1() {
+    for (others, id) in [
+        (COMPARED_FOLDER_LIMIT - 1, "0.eml"),
+        (COMPARED_FOLDER_LIMIT, "0.eml"),
+        (COMPARED_FOLDER_LIMIT + 1, "as typed"),
+    ] {
+        let scratch = Scratch::new();
+        let folders: Vec<_> = (0..=others)
+            .map(|number| {
+                scratch.write(&format!("{number}/{number}.eml"), MAIL);
+                scratch.path(&number.to_string())
+            })
+            .collect();
+        let read = Read::of(&folders, Options::default());
+        let typed = folders[0].join("0.eml").display().to_string();
+        let expected = if id == "as typed" { typed.as_str() } else { id };
+        assert_eq!(read.ids()[0], expected, "{others}");
+    }
+}
+
+#[test]
+fn search_limit_at_n_minus_1_n_and_n_plus_1() {
+    for (moves, found) in [
+        (SEARCH_LIMIT - 1, true),
+        (SEARCH_LIMIT, true),
+        (SEARCH_LIMIT + 1, false),
+    ] {
+        let scratch = Scratch::new();
+        for number in 0..=moves {
+            scratch.write(&format!("m/cur/{number:02}:2,"), MAIL);
+        }
+        let mut sources = Sources::open(&[scratch.path("m")], Options::default()).unwrap();
+        assert!(sources.next().unwrap().is_ok());
+        let mut last = false;
+        for number in 1..=moves {
+            // Each file moves after the last search, so that each needs a new one.
+            let path = |flags: &str| scratch.path(&format!("m/cur/{number:02}:2,{flags}"));
+            fs::rename(path(""), path("S")).unwrap();
+            for later in number + 1..=moves {
+                fs::rename(
+                    scratch.path(&format!("m/cur/{later:02}:2,")),
+                    scratch.path(&format!("m/{later}")),
+                )
+                .unwrap();
+            }
+            last = sources.next().unwrap().is_ok();
+            for later in number + 1..=moves {
+                fs::rename(
+                    scratch.path(&format!("m/{later}")),
+                    scratch.path(&format!("m/cur/{later:02}:2,")),
+                )
+                .unwrap();
+            }
+        }
+        assert_eq!(last, found, "{moves}");
+    }
 }
