@@ -104,14 +104,12 @@ impl Facts {
     pub(crate) fn read(tags: &TagList<'_>, kind: SignatureKind) -> Self {
         let domain = tags.value(b"d").and_then(read_domain);
         let is_readable = tags.problem().is_none();
-        let auid = match (kind, tags.value(b"i")) {
-            (SignatureKind::ArcMessage, _) => None,
-            (SignatureKind::Dkim, Some(value)) => read_auid(value).map(|(auid, _)| auid),
+        let auid = match tags.value(b"i") {
+            _ if kind == SignatureKind::ArcMessage => None,
+            Some(value) => read_auid(value).map(|(auid, _)| auid),
             // RFC 6376 §6.1.1: without i= behave as if it were "@d".
-            (SignatureKind::Dkim, None) if is_readable => {
-                domain.as_ref().map(|domain| format!("@{domain}"))
-            }
-            (SignatureKind::Dkim, None) => None,
+            None if is_readable => domain.as_ref().map(|domain| format!("@{domain}")),
+            None => None,
         };
         let time = |name: &[u8]| {
             let number = read_number(tags.value(name)?, TIME_DIGIT_LIMIT)?;

@@ -41,6 +41,7 @@ fn rfc6376_6_1_1_what_is_valid() {
     assert!(!signature.unwrap().has_auid_below);
 }
 
+#[expect(clippy::too_many_lines, reason = "one table")]
 #[test]
 fn rfc6376_6_1_1_what_breaks_a_rule() {
     let long_label = format!(
