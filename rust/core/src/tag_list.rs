@@ -184,21 +184,21 @@ mod tests {
         }
     }
 
-    fn pairs(expected: &[(&str, &str)]) -> Result<Vec<(String, String)>, TagListProblem> {
-        Ok(expected
+    fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
+        expected
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect())
+            .collect()
     }
 
     #[test]
     fn rfc6376_3_2_white_space_around_tags_is_no_part_of_them() {
-        assert_eq!(read("a=1"), pairs(&[("a", "1")]));
+        assert_eq!(read("a=1"), Ok(pairs(&[("a", "1")])));
         assert_eq!(
             read(" a =\r\n\t1 2 ;\n b_2= ; C==;\r\n "),
-            pairs(&[("a", "1 2"), ("b_2", ""), ("C", "=")])
+            Ok(pairs(&[("a", "1 2"), ("b_2", ""), ("C", "=")]))
         );
-        assert_eq!(read("a=\u{fc}"), pairs(&[("a", "\u{fc}")]));
+        assert_eq!(read("a=\u{fc}"), Ok(pairs(&[("a", "\u{fc}")])));
     }
 
     #[test]
@@ -229,9 +229,10 @@ mod tests {
     #[test]
     fn rfc6376_3_2_a_name_that_occurs_twice_spoils_the_list() {
         assert_eq!(read("a=1; b=2; a=1"), Err(TagListProblem::Duplicate));
-        assert_eq!(read("a=1; A=2"), pairs(&[("a", "1"), ("A", "2")]));
+        assert_eq!(read("a=1; A=2"), Ok(pairs(&[("a", "1"), ("A", "2")])));
         for count in [PAIRWISE_LIMIT - 1, PAIRWISE_LIMIT, PAIRWISE_LIMIT + 1] {
-            let mut text: String = (0..count).map(|number| format!("t{number}=;")).collect();
+            let tags: Vec<String> = (0..count).map(|number| format!("t{number}=;")).collect();
+            let mut text = tags.concat();
             assert_eq!(read(&text).map(|tags| tags.len()), Ok(count));
             text.push_str("t0=");
             assert_eq!(read(&text), Err(TagListProblem::Duplicate));

@@ -134,3 +134,6 @@ impl Chain {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,10 @@
 //! The hot loop of the room: everything between two finds goes to the hash as it stands. Knows octets and their
 //! neighbours; must not know what a line or a field is. The predicates use only bitwise logic, so that the compiler
 //! turns the loop into vector compares; a hand-written kernel would replace [`find_in_window`] and nothing else.
+#![expect(
+    clippy::needless_bitwise_bool,
+    reason = "lazy operators are branches, and branches are no vectors"
+)]
 
 /// Octets looked at in one step.
 const BLOCK: usize = 64;

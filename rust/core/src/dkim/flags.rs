@@ -3,8 +3,8 @@
 //! Knows what is weak about a signature that may well pass; must not decide anything.
 
 use crate::dkim::DkimFlag;
+use crate::dkim::algorithm::KeyType;
 use crate::dkim::header_hash::Selection;
-use crate::dkim::signature::KeyType;
 use crate::dkim::signature::{Facts, Signature};
 use crate::dkim::verify::Trial;
 

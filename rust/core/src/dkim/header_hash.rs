@@ -298,3 +298,142 @@ fn to_u32(position: usize) -> u32 {
 fn to_usize(position: u32) -> usize {
     usize::try_from(position).unwrap_or(usize::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn message(header: &str) -> Message {
+        Message::parse(Bytes::from(format!("{header}\r\n")))
+    }
+
+    fn select(message: &Message, names: &[&str], own: usize) -> Selection {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        CanonicalFields::default().select(message, &names, own)
+    }
+
+    const HEADER: &str = "A: 0\r\nFrom: 1\r\na: 2\r\nB: 3\r\nSubject: 4\r\nA : 5\r\n";
+
+    #[test]
+    fn rfc6376_5_4_2_fields_are_taken_from_the_bottom_up() {
+        let message = message(HEADER);
+        for (names, expected) in [
+            (&["from"][..], &[1][..]),
+            (&["a"], &[5]),
+            (&["a", "b", "a"], &[5, 3, 2]),
+            (&["a", "a", "a", "a", "a"], &[5, 2, 0]),
+            (&["c", "from", "c"], &[1]),
+            (&["from", "from"], &[1]),
+            (&[], &[]),
+        ] {
+            assert_eq!(
+                select(&message, names, usize::MAX).positions,
+                expected,
+                "{names:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn rfc6376_3_5_the_field_under_check_is_no_candidate() {
+        let message = message(HEADER);
+        for (own, expected) in [(0, [5, 2]), (2, [5, 0]), (5, [2, 0])] {
+            assert_eq!(select(&message, &["a", "a", "a"], own).positions, expected);
+        }
+    }
+
+    #[test]
+    fn what_a_list_leaves_out_is_told() {
+        let message = message(HEADER);
+        let selection = select(&message, &["from", "a", "a"], usize::MAX);
+        assert!(selection.leaves_duplicate && selection.leaves_subject);
+        assert!(!selection.is_from_oversigned && !selection.leaves_content_type);
+        let selection = select(
+            &message,
+            &["from", "from", "subject", "a", "a", "a"],
+            usize::MAX,
+        );
+        assert!(!selection.leaves_duplicate && !selection.leaves_subject);
+        assert!(selection.is_from_oversigned);
+        // Two candidates are left when the third is the field under check.
+        assert!(!select(&message, &["a", "a"], 2).leaves_duplicate);
+    }
+
+    #[test]
+    fn names_that_collide_are_told_apart() {
+        assert_eq!(hash_name(b"mqgnyuot"), hash_name(b"gpiwzhpy"));
+        let message =
+            message("mqgnyuot: 0\r\ngpiwzhpy: 1\r\nMqgnyuot: 2\r\nGPIWZHPY: 3\r\nx: 4\r\n");
+        let names = [
+            "gpiwzhpy", "mqgnyuot", "gpiwzhpy", "mqgnyuot", "mqgnyuot", "x",
+        ];
+        assert_eq!(
+            select(&message, &names, usize::MAX).positions,
+            [3, 2, 1, 0, 4]
+        );
+    }
+
+    #[test]
+    fn a_thousand_names_over_fifty_thousand_fields() {
+        let fields: Vec<String> = (0..50_000)
+            .map(|number| format!("x{}: ", number % 2_000))
+            .collect();
+        let header = fields.join("\r\n") + "\r\n";
+        let message = message(&header);
+        let names: Vec<String> = (0..1_000)
+            .map(|number| format!("x{}", number * 4))
+            .collect();
+        let selection = CanonicalFields::default().select(&message, &names, 0);
+        let expected: Vec<usize> = (0..500).map(|number| 48_000 + number * 4).collect();
+        assert_eq!(selection.positions, expected);
+    }
+
+    #[test]
+    fn rfc6376_3_7_the_signature_field_comes_without_signature_and_line_end() {
+        let message =
+            message("DKIM-Signature : v=1;\n bh=x; b =\r\n ab c\r\n ; s=y \r\nFrom: z\r\n");
+        let value = message.value(&message.fields()[0]);
+        let own = OwnField {
+            position: 0,
+            signature_span: crate::tag_list::TagList::parse(value)
+                .tag(b"b")
+                .unwrap()
+                .span
+                .clone(),
+        };
+        let written = |canonicalization| {
+            let mut out = Vec::new();
+            write_own_field(&message, &own, canonicalization, &mut out);
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(
+            written(Canonicalization::Simple),
+            "DKIM-Signature : v=1;\r\n bh=x; b =; s=y "
+        );
+        assert_eq!(
+            written(Canonicalization::Relaxed),
+            "dkim-signature:v=1; bh=x; b =; s=y"
+        );
+    }
+
+    #[test]
+    fn a_field_is_written_the_same_each_time() {
+        let message = message("A: 1\n  2\r\nB:\t3\r\n");
+        let mut fields = CanonicalFields::default();
+        let mut out = Vec::new();
+        for (position, canonicalization) in [
+            (1, Canonicalization::Relaxed),
+            (0, Canonicalization::Relaxed),
+            (1, Canonicalization::Relaxed),
+            (0, Canonicalization::Simple),
+        ] {
+            fields.write_field(&message, position, canonicalization, &mut out);
+        }
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "b:3\r\na:1 2\r\nb:3\r\nA: 1\r\n  2\r\n"
+        );
+    }
+}

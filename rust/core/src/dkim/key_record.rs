@@ -4,7 +4,7 @@
 
 use crate::crypto::{Ed25519PublicKey, HashAlgorithm, KeyProblem, RsaPublicKey};
 use crate::dkim::DkimReason;
-use crate::dkim::signature::{Algorithm, KeyType};
+use crate::dkim::algorithm::{Algorithm, KeyType};
 use crate::dkim::tag_value::{colon_list, decode_base64, is_hyphenated_word};
 use crate::dns::TxtRecord;
 use crate::tag_list::{TagList, is_fws};
@@ -113,14 +113,14 @@ impl KeyRecord {
         if tags.problem().is_some() {
             return Err(DkimReason::KeyMalformed);
         }
+        // RFC 6376 §3.6.1: p= is required; a wildcard's SPF text has none (RFC 6376 §6.1.2).
+        let data = tags.value(b"p").ok_or(DkimReason::KeyMalformed)?;
         // RFC 6376 §3.6.1: v= comes first if at all, and is compared as a string.
         match tags.tags().iter().position(|tag| tag.name == b"v") {
             Some(0) if tags.value(b"v") != Some(b"DKIM1") => return Err(DkimReason::KeyVersion),
             None | Some(0) => {}
             Some(_) => return Err(DkimReason::KeyMalformed),
         }
-        // RFC 6376 §3.6.1: p= is required; a wildcard's SPF text has none (RFC 6376 §6.1.2).
-        let data = tags.value(b"p").ok_or(DkimReason::KeyMalformed)?;
         let hashes = read_words(&tags, b"h")?;
         let services = read_words(&tags, b"s")?;
         let flags = read_words(&tags, b"t")?.unwrap_or_default();
@@ -232,4 +232,150 @@ fn read_key(key_type: Option<KeyType>, data: &[u8]) -> Result<PublicKey, DkimRea
         KeyProblem::Exponent => DkimReason::KeyExponent,
         KeyProblem::TooLarge => DkimReason::KeySize,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use num_bigint::BigUint;
+
+    use super::*;
+    use crate::dkim::testing::{TestKey, encode_base64, rsa_data};
+
+    const ED25519: &str = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
+
+    fn read(text: &str, algorithm: Algorithm, has_auid_below: bool) -> Result<u32, DkimReason> {
+        KeyRecord::parse(text.as_bytes())
+            .key_for(algorithm, has_auid_below)
+            .map(PublicKey::bits)
+    }
+
+    #[test]
+    fn rfc6376_3_6_1_every_tag_of_a_record() {
+        let good = TestKey::usual().data();
+        let folded = format!("{} \r\n\t{}", &good[..9], &good[9..]);
+        let unpadded = good.trim_end_matches('=');
+        let ok = Ok(1024);
+        for (text, expected) in [
+            ("p=@", ok),
+            ("v=DKIM1; p=@", ok),
+            ("v = DKIM1 ;k = RSA; h = sha1 : SHA256 ; p = @ ; ", ok),
+            (
+                "v=DKIM1; k=rsa; g=; n=any thing, =20; s=email; t=; p=@",
+                Err(DkimReason::KeyMalformed),
+            ),
+            (
+                "v=DKIM1; g=jl*; n=any thing, =20; s=x:email; t=z; foo=bar; p=@",
+                ok,
+            ),
+            ("n=; p=@", ok),
+            ("s=*; p=@", ok),
+            ("t=y:s; p=@", ok),
+            ("v=DKIM1; p=", Err(DkimReason::KeyRevoked)),
+            ("p=;v=DKIM1", Err(DkimReason::KeyMalformed)),
+            ("p=@; v=DKIM1", Err(DkimReason::KeyMalformed)),
+            ("v=DKIM2; p=@", Err(DkimReason::KeyVersion)),
+            ("v=dkim1; p=@", Err(DkimReason::KeyVersion)),
+            ("v=DKIM1.0; p=@", Err(DkimReason::KeyVersion)),
+            ("v=; p=@", Err(DkimReason::KeyVersion)),
+            ("v=DKIM1; h=sha1; p=@", Err(DkimReason::KeyHash)),
+            ("v=DKIM1; h=sha1; p=", Err(DkimReason::KeyHash)),
+            ("v=DKIM1; h=sha512:sha256; p=@", ok),
+            ("v=DKIM1; h=; p=@", Err(DkimReason::KeyMalformed)),
+            ("v=DKIM1; k=ed25519; p=@", Err(DkimReason::KeyType)),
+            ("v=DKIM1; k=dsa; p=@", Err(DkimReason::KeyType)),
+            ("v=DKIM1; k=; p=@", Err(DkimReason::KeyMalformed)),
+            ("v=DKIM1; s=tlsrpt; p=@", Err(DkimReason::KeyService)),
+            ("v=DKIM1; s=emailx; p=@", Err(DkimReason::KeyService)),
+            ("v=DKIM1; p=@; p=@", Err(DkimReason::KeyMalformed)),
+            ("v=DKIM1; k=rsa", Err(DkimReason::KeyMalformed)),
+            ("v=DKIM1\\; k=rsa\\; p=@", Err(DkimReason::KeyVersion)),
+            (
+                "v=DKIM1; k=rsa; p=@=v=DKIM1; k=rsa",
+                Err(DkimReason::KeyMalformed),
+            ),
+            ("v=DKIM1; k=rsa; p=@!", Err(DkimReason::KeyMalformed)),
+            (
+                "v=spf1 include:example.net -all",
+                Err(DkimReason::KeyMalformed),
+            ),
+            ("", Err(DkimReason::KeyMalformed)),
+        ] {
+            let text = text.replace('@', &good);
+            assert_eq!(read(&text, Algorithm::RsaSha256, false), expected, "{text}");
+        }
+        for data in [&folded, unpadded] {
+            let text = format!("v=DKIM1; p={data}");
+            assert_eq!(read(&text, Algorithm::RsaSha256, false), ok);
+        }
+    }
+
+    #[test]
+    fn rfc6376_3_6_1_strict_records_forbid_an_auid_below() {
+        let text = format!("t=s; {}", &TestKey::usual().record()[9..]);
+        assert_eq!(read(&text, Algorithm::RsaSha256, false), Ok(1024));
+        assert_eq!(
+            read(&text, Algorithm::RsaSha256, true),
+            Err(DkimReason::KeyForbidsSubdomain)
+        );
+    }
+
+    #[test]
+    fn rfc8463_4_ed25519_keys_are_32_octets_and_no_small_order_points() {
+        let read = |data: &str, algorithm| read(&format!("k=ed25519; p={data}"), algorithm, false);
+        assert_eq!(read(ED25519, Algorithm::Ed25519Sha256), Ok(256));
+        assert_eq!(
+            read(ED25519, Algorithm::RsaSha256),
+            Err(DkimReason::KeyType)
+        );
+        for length in [0, 31, 33, 44] {
+            let expected = if length == 0 {
+                DkimReason::KeyRevoked
+            } else {
+                DkimReason::KeyMalformed
+            };
+            let data = encode_base64(&vec![7; length]);
+            assert_eq!(
+                read(&data, Algorithm::Ed25519Sha256),
+                Err(expected),
+                "{length}"
+            );
+        }
+        let identity = encode_base64(&[&[0][..], &[0; 31]].concat());
+        assert_eq!(
+            read(&identity, Algorithm::Ed25519Sha256),
+            Err(DkimReason::KeySmallOrder)
+        );
+    }
+
+    #[test]
+    fn rsa_exponents_and_sizes() {
+        let modulus = (BigUint::from(1_u8) << 1023_u32) + 1_u8;
+        for (exponent, expected) in [
+            (0, Err(DkimReason::KeyExponent)),
+            (1, Err(DkimReason::KeyExponent)),
+            (2, Err(DkimReason::KeyExponent)),
+            (65_536, Err(DkimReason::KeyExponent)),
+            (3, Ok(1024)),
+            (65_537, Ok(1024)),
+        ] {
+            let text = format!("p={}", rsa_data(&modulus, exponent));
+            assert_eq!(
+                read(&text, Algorithm::RsaSha256, false),
+                expected,
+                "{exponent}"
+            );
+        }
+        for (length, expected) in [
+            (KEY_TEXT_LIMIT - 1, DkimReason::KeyMalformed),
+            (KEY_TEXT_LIMIT, DkimReason::KeyMalformed),
+            (KEY_TEXT_LIMIT + 1, DkimReason::KeySize),
+        ] {
+            let text = format!("p= {}", "A".repeat(length));
+            assert_eq!(
+                read(&text, Algorithm::RsaSha256, false),
+                Err(expected),
+                "{length}"
+            );
+        }
+    }
 }

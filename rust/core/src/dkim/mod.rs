@@ -5,6 +5,7 @@
 //! nothing about who wrote them. Every signature is judged alone; none of them speaks for the message.
 //! A field becomes a [`signature`], an answer [`key_record`]s, and [`verify`] says what both are worth together.
 
+mod algorithm;
 mod anomaly;
 mod body_hash;
 pub(crate) mod canonicalization;

@@ -6,6 +6,7 @@
 
 use crate::crypto::HashAlgorithm;
 use crate::dkim::DkimReason;
+use crate::dkim::algorithm::Algorithm;
 use crate::dkim::canonicalization::Canonicalization;
 use crate::dkim::header_hash::OwnField;
 use crate::dkim::tag_value::{
@@ -21,63 +22,6 @@ pub(crate) const SIGNED_NAME_LIMIT: usize = 1_000;
 const LENGTH_DIGIT_LIMIT: usize = 76;
 /// Digits of `t=` and `x=` (RFC 6376 §3.5).
 const TIME_DIGIT_LIMIT: usize = 12;
-
-/// What signs (RFC 6376 §3.3, RFC 8463 §3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum KeyType {
-    Rsa,
-    Ed25519,
-}
-
-impl KeyType {
-    /// `k=` and the first half of `a=`, compared without case.
-    pub(crate) fn from_name(name: &[u8]) -> Option<Self> {
-        if name.eq_ignore_ascii_case(b"rsa") {
-            Some(Self::Rsa)
-        } else if name.eq_ignore_ascii_case(b"ed25519") {
-            Some(Self::Ed25519)
-        } else {
-            None
-        }
-    }
-}
-
-/// The signing algorithms of RFC 6376 §3.3 and RFC 8463 §3.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Algorithm {
-    RsaSha1,
-    RsaSha256,
-    Ed25519Sha256,
-}
-
-impl Algorithm {
-    fn from_name(name: &[u8]) -> Option<Self> {
-        let is = |word: &[u8]| name.eq_ignore_ascii_case(word);
-        if is(b"rsa-sha256") {
-            Some(Self::RsaSha256)
-        } else if is(b"ed25519-sha256") {
-            Some(Self::Ed25519Sha256)
-        } else if is(b"rsa-sha1") {
-            Some(Self::RsaSha1)
-        } else {
-            None
-        }
-    }
-
-    pub(crate) const fn hash(self) -> HashAlgorithm {
-        match self {
-            Self::RsaSha1 => HashAlgorithm::Sha1,
-            Self::RsaSha256 | Self::Ed25519Sha256 => HashAlgorithm::Sha256,
-        }
-    }
-
-    pub(crate) const fn key_type(self) -> KeyType {
-        match self {
-            Self::RsaSha1 | Self::RsaSha256 => KeyType::Rsa,
-            Self::Ed25519Sha256 => KeyType::Ed25519,
-        }
-    }
-}
 
 /// Whose field it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,14 +104,12 @@ impl Facts {
     pub(crate) fn read(tags: &TagList<'_>, kind: SignatureKind) -> Self {
         let domain = tags.value(b"d").and_then(read_domain);
         let is_readable = tags.problem().is_none();
-        let auid = match (kind, tags.value(b"i")) {
-            (SignatureKind::ArcMessage, _) => None,
-            (SignatureKind::Dkim, Some(value)) => read_auid(value).map(|(auid, _)| auid),
+        let auid = match tags.value(b"i") {
+            _ if kind == SignatureKind::ArcMessage => None,
+            Some(value) => read_auid(value).map(|(auid, _)| auid),
             // RFC 6376 §6.1.1: without i= behave as if it were "@d".
-            (SignatureKind::Dkim, None) if is_readable => {
-                domain.as_ref().map(|domain| format!("@{domain}"))
-            }
-            (SignatureKind::Dkim, None) => None,
+            None if is_readable => domain.as_ref().map(|domain| format!("@{domain}")),
+            None => None,
         };
         let time = |name: &[u8]| {
             let number = read_number(tags.value(name)?, TIME_DIGIT_LIMIT)?;
@@ -413,3 +355,6 @@ fn check_times(tags: &TagList<'_>, facts: &Facts) -> Result<(), DkimReason> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

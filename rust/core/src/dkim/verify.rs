@@ -4,9 +4,10 @@
 //! where an answer comes from or what else the message holds.
 
 use crate::crypto::Digest;
+use crate::dkim::algorithm::Algorithm;
 use crate::dkim::body_hash::BodyHash;
 use crate::dkim::key_record::{KeyRecord, KeyRecords, PublicKey};
-use crate::dkim::signature::{Algorithm, SignedHash};
+use crate::dkim::signature::SignedHash;
 use crate::dkim::{Check, DkimReason, DkimResult};
 use crate::policy::{BodyLength, HISTORIC_MIN_RSA_BITS, MIN_RSA_BITS, Policy, RSA_BITS_CEILING};
 
