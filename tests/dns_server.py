@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal, Self, cast
 
 import dns.message
 import dns.rdatatype
-from dns_replies import (
+from tests.dns_replies import (
     OVER_TCP,
     Fault,
     Zone,

@@ -11,8 +11,8 @@ import dns.nameserver
 import dns.resolver
 import dns.tsigkeyring
 import pytest
-from dns_replies import FAULTS, Fault, Zone
-from dns_server import FaultServer
+from tests.dns_replies import FAULTS, Fault, Zone
+from tests.dns_server import FaultServer
 from mailauth_fast.dns import Answer, DnspythonResolver, Outcome, Question, RecordType
 
 if TYPE_CHECKING:
