@@ -58,7 +58,7 @@ CONCURRENCY = 100
 """Questions in flight on one event loop: each has a socket of its own, and descriptors are few."""
 
 LIFETIME_SECONDS = 10.0
-"""Longest time for a question when no resolver is given: recursion takes more than dnspython's 5 s."""
+"""Longest time for a question when no resolver is given: recursion may take more than 5 s."""
 
 UDP_PAYLOAD_SIZE = 1232
 """Largest datagram to ask for: what passes everywhere without fragments."""
