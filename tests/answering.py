@@ -6,7 +6,7 @@ one type, an alias is followed. A second reader of such mappings, for recording,
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from mailauth_fast import Answer, Question
 
@@ -62,10 +62,10 @@ class Recorder:
         self.asked.add((question.name, question.type))
         outcome, values = look_up(self._zone, question.name, question.type)
         if question.type == "TXT":
-            return Answer(question, outcome, tuple(strings(value) for value in values))
+            values = [strings(value) for value in values]
         if question.type == "MX":
-            return Answer(question, outcome, tuple((value[0], value[1]) for value in values))
-        return Answer(question, outcome, tuple(values))
+            values = [(value[0], value[1]) for value in values]
+        return Answer(question, cast("Any", outcome), tuple(values))
 
 
 def with_fault(zone: Mapping[str, Any], name: str, kind: str, fault: str) -> dict[str, Any]:

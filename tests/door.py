@@ -5,6 +5,8 @@ Knows how a verifier is made, called and read; must not know any protocol.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
@@ -95,6 +97,12 @@ def plain(value: Any) -> Any:
     if isinstance(value, list):
         return [plain(item) for item in value]
     return value
+
+
+def digest(found: list[Row]) -> str:
+    """Return a hash over rows in any order."""
+    lines = sorted(json.dumps(row, sort_keys=True) for row in found)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def words(row: Row) -> dict[str, Any]:

@@ -67,7 +67,7 @@ class Case:
         return f"{self.number:3d}  {self.state:9s}  {self.detail}{left}"
 
 
-def tested() -> dict[int, list[str]]:
+def shown() -> dict[int, list[str]]:
     """Return the functions in `tests/hostile/` that show each case."""
     found: dict[int, list[str]] = {}
     for path in sorted((ROOT / "tests" / "hostile").glob("test_*.py")):
@@ -81,7 +81,7 @@ def cases() -> list[Case]:
     """Return every case, once for each state that claims it, by number."""
     here = [
         Case(number, "tested", f"{names[0]}" + (f" and {len(names) - 1} more" if names[1:] else ""))
-        for number, names in tested().items()
+        for number, names in shown().items()
     ]
     elsewhere = [
         Case(number, "elsewhere", f"{place}: {what}") for number, (place, what) in ELSEWHERE.items()

@@ -109,7 +109,8 @@ class RsaKey:
 
     def sign(self, data: bytes, digest: str = "sha256") -> bytes:
         """Sign with RSASSA-PKCS1-v1_5 (RFC 8017 §8.2)."""
-        if len(self.primes) == 2 and self.modulus.bit_length() >= LIBRARY_MIN_BITS:
+        is_usual = len(self.primes) == 2 and self.exponent > 1
+        if is_usual and self.modulus.bit_length() >= LIBRARY_MIN_BITS:
             return library_key(self).sign(data, padding.PKCS1v15(), HASH_ALGORITHMS[digest])
         octets = (self.modulus.bit_length() + 7) // 8
         tail = DIGEST_INFO[digest] + hashlib.new(digest, data).digest()
@@ -204,6 +205,12 @@ def small_primes() -> tuple[int, ...]:
     return tuple(n for n in range(3, 8192, 2) if all(n % d for d in range(3, math.isqrt(n) + 1, 2)))
 
 
+@functools.cache
+def small_product() -> int:
+    """Return the product of the odd primes below 8192."""
+    return math.prod(small_primes())
+
+
 def find_prime(stream: OctetStream, low: int, high: int, exponent: int) -> int:
     """Return a prime in low..=high for which `exponent` has an inverse."""
     while True:
@@ -216,7 +223,7 @@ def find_prime(stream: OctetStream, low: int, high: int, exponent: int) -> int:
 
 def is_prime(number: int) -> bool:
     """Tell whether Miller and Rabin find no witness; no enemy chooses these numbers."""
-    if any(number % prime == 0 for prime in small_primes()):
+    if math.gcd(number, small_product()) > 1:
         return number in small_primes()
     odd, twos = number - 1, 0
     while odd % 2 == 0:

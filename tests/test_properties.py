@@ -144,8 +144,10 @@ def violations(before: Row, after: Row) -> list[str]:
     pairs += [("dkim", *pair) for pair in zip(old["dkim"], new["dkim"], strict=True)]
     wrong = [f"{name}: {one} -> {two}" for name, one, two in pairs if two not in (one, "temperror")]
     actions = before["disposition"]["action"], after["disposition"]["action"]
-    allowed = {actions[0]} if new["dmarc"] == old["dmarc"] else {"none", "defer"}
-    if actions[1] not in allowed:
+    # Several author domains stay `permerror`, but the policy that decides the action may be lost.
+    is_lost = new["dmarc"] == "permerror" and after["dmarc"]["effective_policy"] is None
+    is_decided = new["dmarc"] == old["dmarc"] and not is_lost
+    if actions[1] not in ({actions[0]} if is_decided else {"none", "defer"}):
         wrong.append(f"disposition: {actions[0]} -> {actions[1]}")
     return wrong
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import faulthandler
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +17,6 @@ HANG_SECONDS = 240
 @pytest.fixture(autouse=True)
 def _no_hang() -> Iterator[None]:
     """Give every case a limit that only a hang can reach."""
-    faulthandler.dump_traceback_later(HANG_SECONDS, exit=True, file=sys.__stderr__)
+    faulthandler.dump_traceback_later(HANG_SECONDS, exit=True)
     yield
     faulthandler.cancel_dump_traceback_later()

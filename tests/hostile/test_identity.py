@@ -147,8 +147,13 @@ def test_case_007_second_from_on_top_of_a_signed_message() -> None:
     assert (row["dkim"][0]["result"], row["dmarc"]["result"]) == ("pass", "permerror")
 
 
-def test_case_008_from_with_white_space_before_its_colon_counts() -> None:
-    row = judged(f"From : a@{ATTACKER}\r\n".encode() + mail())
+@pytest.mark.parametrize("before", [b"", b"X-First: x\r\n"])
+@pytest.mark.parametrize("colon", [b" :", b"\t:", b" \t :"])
+def test_case_008_from_with_white_space_before_its_colon_counts(
+    before: bytes, colon: bytes
+) -> None:
+    row = judged(before + b"From" + colon + f" a@{ATTACKER}\r\n".encode() + mail())
+    assert row["author"]["domain"] is None
     assert row["dmarc"]["result"] == "permerror"
 
 

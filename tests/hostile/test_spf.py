@@ -184,9 +184,11 @@ def test_case_054_huge_macro_strings(literal: str) -> None:
     assert word(f"v=spf1 exists:{literal}.e.example ?all") in {"neutral", "permerror"}
 
 
-def test_case_054_octets_outside_ascii_are_escaped_or_never_match() -> None:
-    for local in ("\x80\xff", "é" * 64, "\U0001f600"):
-        assert word("v=spf1 exists:%{S}.e.example -all", mail_from=f"{local}@{DOMAIN}") == "fail"
+def test_case_054_octets_outside_ascii_never_match() -> None:
+    for local, expected in (("é" * 64, "fail"), ("\U0001f600", "fail"), ("\x80\xff", "none")):
+        # A control character makes the address malformed.
+        mail_from = f"{local}@{DOMAIN}"
+        assert word("v=spf1 exists:%{S}.e.example -all", mail_from=mail_from) == expected
 
 
 @pytest.mark.parametrize(
