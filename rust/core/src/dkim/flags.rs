@@ -57,3 +57,43 @@ pub(crate) fn collect(
         .filter_map(|(flag, holds)| holds.then_some(flag))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::dkim::DkimReason;
+    use crate::dkim::signature::{SignatureKind, read};
+    use crate::message::Message;
+
+    fn key_flags(algorithm: &str, key_bits: u32, has_small_exponent: bool) -> Vec<DkimFlag> {
+        let value = format!(
+            "v=1; a={algorithm}; d=example.com; s=s; h=from; t=1; b=YWJj; \
+             bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+        );
+        let message = Message::parse(Bytes::from(format!("X: {value}\r\n")));
+        let (facts, signature) = read(&message, 0, SignatureKind::Dkim);
+        let selection = Selection {
+            is_from_oversigned: true,
+            ..Selection::default()
+        };
+        let trial = Trial {
+            key_bits: Some(key_bits),
+            has_small_exponent,
+            ..Trial::without_key(DkimReason::Verified)
+        };
+        collect(&facts, &signature.unwrap(), &selection, &trial, Some(5))
+    }
+
+    #[test]
+    fn rfc8301_3_2_weak_keys_at_2047_2048_and_2049_bits() {
+        assert_eq!(key_flags("rsa-sha256", 2047, false), [DkimFlag::WeakKey]);
+        assert_eq!(key_flags("rsa-sha256", 2048, false), []);
+        assert_eq!(
+            key_flags("rsa-sha256", 2049, true),
+            [DkimFlag::SmallExponent]
+        );
+        assert_eq!(key_flags("ed25519-sha256", 256, false), []);
+    }
+}

@@ -155,3 +155,30 @@ fn hygiene_flags_of_a_signature() {
     let shorter = flags(&sign(&shorter, HEADER, BODY));
     assert!(!shorter.contains(&DkimFlag::LongLived));
 }
+
+proptest! {
+    /// Law 4: nothing in a message or a key record panics, and junk never passes.
+    #[test]
+    fn junk_in_fields_and_keys_is_a_value(
+        value in "[ -~\r\n\t\u{80}-\u{ff}]{0,80}",
+        tags in "([a-z]{1,2} ?= ?[ -~]{0,8};){0,8}",
+        key in "([hknpstv]=[ -~]{0,12};){0,5}",
+    ) {
+        let message = usual_message();
+        let zone = zone(&[("s1._domainkey.example.com", &[&key, &tags])]);
+        for field in ["DKIM-Signature", "ARC-Seal", "ARC-Message-Signature", "ARC-Authentication-Results"] {
+            let text = format!("{field}: i=1;{value}\r\n{field}: {tags}\r\n{message}");
+            let message = Message::parse(Bytes::from(text));
+            let (answers, policy) = (Answers::new(&zone), Policy::default());
+            let mut bodies = BodyHashes::default();
+            let verdicts = Signatures::parse(&message)
+                .evaluate(&answers, &message, &mut bodies, &policy, Some(0), None)
+                .unwrap();
+            prop_assert!(verdicts.iter().all(|verdict| verdict.result != DkimResult::Pass));
+            let arc = crate::arc::Chain::parse(&message)
+                .evaluate(&answers, &message, &mut bodies, &policy, Some(0))
+                .unwrap();
+            prop_assert_ne!(arc.result, crate::arc::ArcResult::Pass);
+        }
+    }
+}

@@ -109,41 +109,48 @@ fn every_canonicalization_signs_and_verifies() {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+/// All fields and the body in relaxed form.
+fn relaxed_form(message: &Message) -> Vec<u8> {
+    let relaxed = canonicalization::Canonicalization::Relaxed;
+    let mut form = Vec::new();
+    for position in 0..message.fields().len() {
+        CanonicalFields::default().write_field(message, position, relaxed, &mut form);
+    }
+    canonicalization::write_body(relaxed, message.body(), &mut form);
+    form
+}
 
-    /// Case 42: no change of a covered octet that canonicalization keeps may pass.
-    #[test]
-    fn a_flipped_bit_never_passes(place in any::<prop::sample::Index>(), bit in 0_u32..8) {
-        let message = usual_message();
-        let mut octets = message.clone().into_bytes();
-        let index = place.index(octets.len());
+/// Case 42: no flipped bit of a covered octet that canonicalization keeps may pass; all others change nothing.
+#[test]
+fn every_flipped_bit_of_a_signed_message() {
+    let text = usual_message();
+    let intact = relaxed_form(&Message::parse(Bytes::from(text.clone())));
+    let uncovered = text.find("Content-Type:").unwrap()..text.find("\r\n\r\n").unwrap() + 2;
+    let zone = usual_zone();
+    for (index, bit) in (0..text.len()).flat_map(|index| (0..8).map(move |bit| (index, bit))) {
+        if uncovered.contains(&index) {
+            continue;
+        }
+        let mut octets = text.clone().into_bytes();
         octets[index] ^= 1 << bit;
-        let relaxed = |octets: &[u8]| {
-            let message = Message::parse(Bytes::copy_from_slice(octets));
-            let mut form = Vec::new();
-            for position in 0..message.fields().len() {
-                CanonicalFields::default().write_field(
-                    &message,
-                    position,
-                    canonicalization::Canonicalization::Relaxed,
-                    &mut form,
-                );
-            }
-            canonicalization::write_body(
-                canonicalization::Canonicalization::Relaxed,
-                message.body(),
-                &mut form,
-            );
-            form
-        };
-        let is_covered = !message[..index].contains("Content-Type:") || message[..index].contains("\r\n\r\n");
-        prop_assume!(is_covered && relaxed(&octets) != relaxed(message.as_bytes()));
-        let changed = Message::parse(Bytes::from(octets));
-        let zone = usual_zone();
-        let verdicts = Signatures::parse(&changed)
-            .evaluate(&Answers::new(&zone), &changed, &mut BodyHashes::default(), &Policy::default(), None, None)
+        let message = Message::parse(Bytes::from(octets));
+        let verdicts = Signatures::parse(&message)
+            .evaluate(
+                &Answers::new(&zone),
+                &message,
+                &mut BodyHashes::default(),
+                &Policy::default(),
+                None,
+                None,
+            )
             .unwrap();
-        prop_assert!(verdicts.iter().all(|verdict| verdict.result != DkimResult::Pass));
+        let passes = verdicts
+            .iter()
+            .any(|verdict| verdict.result == DkimResult::Pass);
+        assert_eq!(
+            passes,
+            relaxed_form(&message) == intact,
+            "octet {index} bit {bit}"
+        );
     }
 }
