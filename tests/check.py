@@ -1,6 +1,6 @@
-"""All checks in one command: format, lints, types, stub, Rust tests, Python tests; the time of each stage is printed.
+"""All checks in one command: format, lints, types, stub, tests; prints the time of each stage.
 
-A tool that is missing fails when CI is set; elsewhere its stage is skipped, and the count of skipped stages is printed.
+A tool that is missing fails when CI is set; elsewhere its stage is skipped and counted.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ def one_sentence(done: subprocess.CompletedProcess[bytes], *words: str) -> None:
     assert len(lines) == 1, lines
     assert lines[0].startswith("mailauth-fast: ")
     for word in words:
-        assert word in lines[0]
+        assert word.lower() in lines[0].lower()
 
 
 def test_the_summary_counts_every_message() -> None:
@@ -219,7 +219,8 @@ def test_version_names_engine_and_python() -> None:
 
 
 def test_controls_of_a_message_never_reach_the_terminal(tmp_path: Path) -> None:
-    text = b"From: a@example.com\r\nDKIM-Signature: v=1; d=\x1b[31mred.example; s=\xe2\x80\xaex\r\n\r\n"
+    signature = b"DKIM-Signature: v=1; d=\x1b[31mred.example; s=\xe2\x80\xaex"
+    text = b"From: a@example.com\r\n" + signature + b"\r\n\r\n"
     done = run("dkim", message(tmp_path, text=text), "--dns", ZONE)
     assert done.returncode == FINISHED
     assert b"\x1b" not in done.stdout
@@ -250,5 +251,5 @@ def test_an_interrupt_ends_with_130_and_keeps_what_was_finished(
     errors = child.stderr.read().decode()
     assert child.wait(30) == INTERRUPTED
     child.stderr.close()
-    assert "interrupted" in errors
+    assert "interrupted after" in errors
     assert not (tmp_path / "rows.jsonl").exists()

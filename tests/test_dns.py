@@ -11,9 +11,10 @@ import dns.nameserver
 import dns.resolver
 import dns.tsigkeyring
 import pytest
+from mailauth_fast.dns import Answer, DnspythonResolver, Outcome, Question, RecordType
+
 from tests.dns_replies import FAULTS, Fault, Zone
 from tests.dns_server import FaultServer
-from mailauth_fast.dns import Answer, DnspythonResolver, Outcome, Question, RecordType
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -38,9 +38,21 @@ class Envelope:
         """Check the address at once: later nobody would know which message it belonged to."""
         if isinstance(self.rcpt_to, str):
             raise MailauthError("rcpt_to is a single text; give a sequence of addresses")
+        for name in ("helo", "mail_from", "auth_id", "protocol"):
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, _text(name, value))
+        object.__setattr__(self, "rcpt_to", tuple(_text("rcpt_to", path) for path in self.rcpt_to))
         if self.client_ip is not None:
             try:
-                address = ipaddress.ip_address(self.client_ip)
+                address = ipaddress.ip_address(str(self.client_ip))
             except ValueError:
                 raise MailauthError(f"client_ip {self.client_ip!r} is no IP address") from None
             object.__setattr__(self, "client_ip", str(address))
+
+
+def _text(name: str, value: object) -> str:
+    """Return a text without lone surrogates: octets that were no UTF-8 are shown as escapes."""
+    if not isinstance(value, str):
+        raise MailauthError(f"{name} is {value!r}; give a text")
+    return value.encode("utf-8", "backslashreplace").decode("utf-8")

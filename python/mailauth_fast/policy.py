@@ -29,7 +29,7 @@ class Policy:
 
     rules: Rules = "auto"
     historic: bool = False
-    min_rsa_bits: int = -1  # 1024, or 512 with `historic`
+    min_rsa_bits: int | None = None  # 1024, or 512 with `historic`
     max_rsa_bits: int = 4096
     max_signatures: int = 10
     body_length: BodyLength = "honour"
@@ -43,13 +43,12 @@ class Policy:
 
     def __post_init__(self) -> None:
         """Check every value; normalise the list of sealers."""
-        if self.min_rsa_bits == -1:
-            default = HISTORIC_MIN_RSA_BITS if self.historic else MIN_RSA_BITS
-            object.__setattr__(self, "min_rsa_bits", default)
         self._check_words()
         floor = HISTORIC_MIN_RSA_BITS if self.historic else MIN_RSA_BITS
-        _check_range("min_rsa_bits", self.min_rsa_bits, floor, RSA_BITS_CEILING)
-        _check_range("max_rsa_bits", self.max_rsa_bits, self.min_rsa_bits, RSA_BITS_CEILING)
+        smallest = floor if self.min_rsa_bits is None else self.min_rsa_bits
+        object.__setattr__(self, "min_rsa_bits", smallest)
+        _check_range("min_rsa_bits", smallest, floor, RSA_BITS_CEILING)
+        _check_range("max_rsa_bits", self.max_rsa_bits, smallest, RSA_BITS_CEILING)
         _check_range("max_signatures", self.max_signatures, 1, 100)
         _check_range("time_skew", self.time_skew, 0, 7 * 86_400)
         if isinstance(self.trusted_sealers, str):

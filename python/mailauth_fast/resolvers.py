@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from mailauth_fast import _core
 from mailauth_fast.dns import Answer, Question
+from mailauth_fast.errors import MailauthError
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -36,7 +37,7 @@ class StaticResolver:
 
     def __init__(self, zone: Zone, source: str = "static") -> None:
         """Check the mapping at once."""
-        self._zone = {name: _plain(types) for name, types in zone.items()}
+        self._zone = {name: _plain(name, types) for name, types in zone.items()}
         self._source = source
         self._native = _core.StaticZone(self._zone, source)
 
@@ -49,8 +50,12 @@ class StaticResolver:
         return self._native
 
 
-def _plain(types: str | Mapping[str, Values]) -> str | dict[str, Values]:
-    return types if isinstance(types, str) else dict(types)
+def _plain(name: str, types: str | Mapping[str, Values]) -> str | dict[str, Values]:
+    if isinstance(types, str):
+        return types
+    if not isinstance(types, Mapping):
+        raise MailauthError(f"zone entry {name!r}: expected a mapping of record types or a word")
+    return dict(types)
 
 
 class LiveResolver:

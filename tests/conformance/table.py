@@ -127,7 +127,7 @@ def plain(rows: Iterable[Row]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     return [
         "  ".join(
-            cell.ljust(width) if at < 2 else cell.rjust(width)  # noqa: PLR2004 - two texts, then numbers
+            cell.ljust(width) if at < 2 else cell.rjust(width)
             for at, (cell, width) in enumerate(zip(cells, widths, strict=True))
         ).rstrip()
         for cells in table

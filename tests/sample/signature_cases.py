@@ -337,6 +337,7 @@ BROKEN = (
             route=route,
             dkim=("temperror",),
             dmarc="temperror",
+            count=1,
         )
         for word, route in (("silent", "elsewhere"), ("broken", "direct"))
     ),

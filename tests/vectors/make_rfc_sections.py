@@ -15,7 +15,7 @@ TITLE_LIMIT = 80
 
 
 def sections(text: str) -> dict[str, str]:
-    """Return the headings of one RFC; they begin in the first column, the table of contents does not."""
+    """Return the headings of one RFC: unlike its table of contents they begin a line."""
     found: dict[str, str] = {}
     for line in text.splitlines():
         match = HEADING.fullmatch(line.rstrip())

@@ -12,7 +12,15 @@ from cyclopts import Parameter
 from mailauth_fast import _core
 from mailauth_fast.cli.app import is_dash
 from mailauth_fast.cli.exits import CommandError, Exit
-from mailauth_fast.cli.options import chosen_resolver, chosen_time, reason_of
+from mailauth_fast.cli.options import (
+    Dns,
+    Historic,
+    Now,
+    RulesOption,
+    chosen_resolver,
+    chosen_time,
+    reason_of,
+)
 from mailauth_fast.cli.terminal import printable
 from mailauth_fast.policy import Policy
 from mailauth_fast.verify import Verifier
@@ -21,13 +29,9 @@ if TYPE_CHECKING:
     from mailauth_fast.verdict import Record, Verdict
 
 Form = Literal["text", "json"]
-Dns = Annotated[str, Parameter(help="live, ADDRESS:PORT or zone:FILE.json")]
-RulesOption = Annotated[Literal["rfc9989", "rfc7489", "auto"], Parameter(help="rule book of DMARC")]
 FormatOption = Annotated[
     Form, Parameter(name="--format", help="text for people, json for programs")
 ]
-Historic = Annotated[bool, Parameter(negative="", help="let rsa-sha1 and short RSA keys pass")]
-Now = Annotated[str, Parameter(help="received, Unix seconds, or ISO 8601 with offset")]
 
 
 def spf(

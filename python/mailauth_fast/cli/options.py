@@ -8,9 +8,10 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
+from cyclopts import Parameter
 
 from mailauth_fast.cli.exits import CommandError, Exit
 from mailauth_fast.errors import MailauthError
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
     from mailauth_fast.resolvers import Resolver
 
 PORT_LIMIT = 65_535
+
+Dns = Annotated[str, Parameter(help="live, ADDRESS:PORT or zone:FILE.json")]
+RulesOption = Annotated[Literal["rfc9989", "rfc7489", "auto"], Parameter(help="rule book of DMARC")]
+Historic = Annotated[bool, Parameter(negative="", help="let rsa-sha1 and short RSA keys pass")]
+Now = Annotated[str, Parameter(help="received, Unix seconds, or ISO 8601 with offset")]
 
 
 @dataclass(frozen=True, slots=True)

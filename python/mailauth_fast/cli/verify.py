@@ -12,7 +12,14 @@ from cyclopts import Parameter
 from mailauth_fast.cli import fail_on as conditions
 from mailauth_fast.cli.app import is_dash
 from mailauth_fast.cli.exits import CommandError, Exit, strongest
-from mailauth_fast.cli.options import chosen_resolver, chosen_time
+from mailauth_fast.cli.options import (
+    Dns,
+    Historic,
+    Now,
+    RulesOption,
+    chosen_resolver,
+    chosen_time,
+)
 from mailauth_fast.cli.output import Format, Sink, open_sink, run_metadata
 from mailauth_fast.cli.progress import RunProgress, is_shown
 from mailauth_fast.cli.summary import Counts, add, print_summary
@@ -60,16 +67,10 @@ def verify(
         Literal["text", "jsonl", "parquet"] | None,
         Parameter(name="--format", help="of the rows; text is the summary alone"),
     ] = None,
-    dns: Annotated[str, Parameter(help="live, ADDRESS:PORT or zone:FILE.json")] = "live",
-    now: Annotated[
-        str, Parameter(help="received, Unix seconds, or ISO 8601 with offset")
-    ] = "received",
-    rules: Annotated[
-        Literal["rfc9989", "rfc7489", "auto"], Parameter(help="rule book of DMARC")
-    ] = "auto",
-    historic: Annotated[
-        bool, Parameter(negative="", help="let rsa-sha1 and short RSA keys pass (archives only)")
-    ] = False,
+    dns: Dns = "live",
+    now: Now = "received",
+    rules: RulesOption = "auto",
+    historic: Historic = False,
     jobs: Annotated[
         int | None, Parameter(name=["--jobs", "-j"], help="threads; default: all cores")
     ] = None,
@@ -123,10 +124,11 @@ def _drive(run: _core.ArchiveRun, sink: Sink, *, is_quiet: bool) -> Outcome:
                 outcome.add(rows)
                 progress.update(outcome.rows)
         sink.close()
-    except BaseException:
+    except BaseException as problem:
         kept = sink.keep_partial()
-        if kept is not None and outcome.rows:
-            say(f"stopped after {outcome.rows:,} messages; their rows are in {kept}")
+        how = "interrupted" if isinstance(problem, KeyboardInterrupt) else "stopped"
+        rest = f"; their rows are in {kept}" if kept is not None else ""
+        say(f"{how} after {outcome.rows:,} messages{rest}")
         raise
     return outcome
 

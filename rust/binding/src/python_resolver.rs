@@ -55,15 +55,16 @@ impl Resolver for PythonResolver {
                 .call_method1("submit", (words, delivery))
             {
                 Self::note(&self.failure, error.to_string());
-                py.detach(|| deliver_all(&questions, &deliver, Outcome::ServFail));
+                py.detach(|| deliver_all(&questions, &deliver));
             }
         });
     }
 }
 
-fn deliver_all(questions: &[Question], deliver: &Deliver, outcome: Outcome) {
+/// Ends the wait after a failure of the whole resolver: an outcome that no cache keeps, because the run ends anyway.
+fn deliver_all(questions: &[Question], deliver: &Deliver) {
     for question in questions {
-        deliver(question, Answer::empty(outcome));
+        deliver(question, Answer::empty(Outcome::Unknown));
     }
 }
 
@@ -99,7 +100,7 @@ impl Delivery {
     /// Takes the exception that `resolve` raised.
     fn failed(&self, py: Python<'_>, sentence: String) {
         PythonResolver::note(&self.failure, sentence);
-        py.detach(|| deliver_all(&self.questions, &self.deliver, Outcome::ServFail));
+        py.detach(|| deliver_all(&self.questions, &self.deliver));
     }
 }
 

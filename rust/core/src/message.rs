@@ -235,7 +235,8 @@ impl Message {
 /// Length of a first line `From ` or `>From ` with its end: an mbox line, not mail; 0 without one.
 fn envelope_line_length(octets: &[u8]) -> usize {
     let unquoted = octets.strip_prefix(b">").unwrap_or(octets);
-    if !unquoted.starts_with(b"From ") {
+    // `From : x` is a field (RFC 5322 §4.5.8): dropping it would hide an author.
+    if !unquoted.starts_with(b"From ") || field_name(octets).is_some() {
         return 0;
     }
     memchr(b'\n', octets).map_or(octets.len(), |end| end + 1)
