@@ -24,15 +24,21 @@ impl Domain {
     ///
     /// `None`: an empty or too long label or name, white space, a control or a non-ASCII octet, a backslash.
     pub fn parse_ascii(name: &str) -> Option<Self> {
+        Self::parse_labels(name, |octet| octet.is_ascii_graphic() && octet != b'\\')
+    }
+
+    /// Reads a name that a macro made: as [`Domain::parse_ascii`], but a label may hold spaces (`%_`, RFC 7208 §7.1).
+    pub fn parse_expanded(name: &str) -> Option<Self> {
+        Self::parse_labels(name, |octet| matches!(octet, b' '..=b'~') && octet != b'\\')
+    }
+
+    fn parse_labels(name: &str, is_label_octet: fn(u8) -> bool) -> Option<Self> {
         let name = name.strip_suffix('.').unwrap_or(name);
         if name.is_empty() || name.len() > NAME_OCTET_LIMIT {
             return None;
         }
         let is_valid_label = |label: &str| {
-            (1..=LABEL_OCTET_LIMIT).contains(&label.len())
-                && label
-                    .bytes()
-                    .all(|octet| octet.is_ascii_graphic() && octet != b'\\')
+            (1..=LABEL_OCTET_LIMIT).contains(&label.len()) && label.bytes().all(is_label_octet)
         };
         if !name.split('.').all(is_valid_label) {
             return None;
@@ -153,7 +159,7 @@ mod tests {
             "a\0b",
             "example.org.xn--",
             &"a".repeat(64),
-            &"a.".repeat(127),
+            &"a.".repeat(128),
             "x(y.z",
         ] {
             assert_eq!(host(name), None, "{name:?}");

@@ -7,15 +7,22 @@
 
 pub mod arc;
 pub mod author;
+pub mod batch;
 pub mod crypto;
+pub mod date;
 pub mod disposition;
 pub mod dkim;
 pub mod dmarc;
 pub mod dns;
 pub mod domain;
+pub mod engine;
 pub mod envelope;
+pub mod evaluate;
+pub mod header_facts;
+pub mod mbox_quoting;
 pub mod message;
 pub mod policy;
 pub mod reason;
 pub mod spf;
+pub mod tag_list;
 pub mod verdict;

@@ -20,10 +20,16 @@ words! {
     /// What was odd about the octets and how they were read.
     Repair {
         BareCr "bare-cr";
+        /// The Content-Length field leads neither to an mbox border nor to the end of the file.
+        ContentLengthIgnored "content-length-ignored";
+        /// A line like an mbox border does not follow a blank line, so it was left in the body.
+        FromLineInBody "from-line-in-body";
         Lf "lf";
         MboxFromLine "mbox-from-line";
         MboxQuoting "mbox-quoting";
         NoBlankLine "no-blank-line";
+        /// The source ends in the middle of the message's last line.
+        Truncated "truncated";
     }
 }
 
@@ -153,6 +159,18 @@ impl Message {
         })
     }
 
+    /// The positions among [`Message::fields`] of the fields of this name, from the top.
+    pub fn positions_named<'a>(&'a self, name: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
+        let hash = hash_name(name);
+        self.fields
+            .iter()
+            .enumerate()
+            .filter(move |(_, field)| {
+                field.name_hash == hash && self.name(field).eq_ignore_ascii_case(name)
+            })
+            .map(|(position, _)| position)
+    }
+
     /// A field's name as written, without white space before the colon.
     pub fn name(&self, field: &Field) -> &[u8] {
         self.slice(field.start, field.name_end)
@@ -190,6 +208,21 @@ impl Message {
     /// True when the header section is larger than the caps: no check may trust what was read.
     pub fn exceeds_limits(&self) -> bool {
         self.exceeds_limits
+    }
+
+    /// Replaces the octets by a copy of their own, so that a buffer they share with others can go.
+    pub fn detach(&mut self) {
+        self.octets = Bytes::copy_from_slice(&self.octets);
+    }
+
+    /// The same header with another body; the ranges stay good, because the body comes last.
+    #[must_use]
+    pub fn with_body(&self, body: &[u8]) -> Self {
+        let header = self.octets.get(..self.body_start).unwrap_or_default();
+        Self {
+            octets: [header, body].concat().into(),
+            ..self.clone()
+        }
     }
 
     fn slice(&self, start: u32, end: u32) -> &[u8] {

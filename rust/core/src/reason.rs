@@ -77,3 +77,44 @@ macro_rules! words {
     };
 }
 pub(crate) use words;
+
+/// Every reason of every protocol, in the order of the tables.
+pub fn all() -> Vec<ReasonEntry> {
+    let mut entries = Vec::new();
+    entries.extend(
+        crate::author::AuthorReason::ALL
+            .iter()
+            .map(|reason| reason.entry()),
+    );
+    entries.extend(
+        crate::spf::SpfReason::ALL
+            .iter()
+            .map(|reason| reason.entry()),
+    );
+    entries.extend(
+        crate::dkim::DkimReason::ALL
+            .iter()
+            .map(|reason| reason.entry()),
+    );
+    entries.extend(
+        crate::arc::ArcReason::ALL
+            .iter()
+            .map(|reason| reason.entry()),
+    );
+    entries.extend(
+        crate::dmarc::DmarcReason::ALL
+            .iter()
+            .map(|reason| reason.entry()),
+    );
+    entries.extend(
+        crate::disposition::DispositionReason::ALL
+            .iter()
+            .map(|reason| reason.entry()),
+    );
+    entries.extend(
+        crate::verdict::ErrorReason::ALL
+            .iter()
+            .map(|reason| reason.entry()),
+    );
+    entries
+}

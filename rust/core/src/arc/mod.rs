@@ -1,12 +1,26 @@
 //! ARC (RFC 8617): the signed notes of the hosts that a message passed.
+//!
+//! A host that may change a message on its way writes down what it saw (ARC-Authentication-Results), signs the message
+//! as it sends it on (ARC-Message-Signature) and seals the notes of all hosts so far (ARC-Seal): together one ARC set.
+//! A chain that verifies proves who handled the message and that their notes are unchanged, not that they are true:
+//! a receiver must have a list of the sealers it believes. RFC 8617 is an experiment that is being made historic; mail
+//! of the great mailbox providers carries it nevertheless.
+
+mod arc_set;
+mod chain_validation;
+mod reasons;
 
 use serde::Serialize;
+
+use arc_set::{ArcFields, ArcSet};
+use chain_validation::{ChainValidator, SetKeys, Validation};
+pub use reasons::ArcReason;
 
 use crate::dkim::BodyHashes;
 use crate::dns::{Answers, Pending};
 use crate::message::Message;
 use crate::policy::Policy;
-use crate::reason::{reasons, words};
+use crate::reason::words;
 
 words! {
     /// RFC 8617 §4.4, and the contract's `temperror` and `unverifiable`.
@@ -16,13 +30,6 @@ words! {
         Fail "fail";
         TempError "temperror";
         Unverifiable "unverifiable";
-    }
-}
-
-reasons! {
-    /// Why ARC says what it says.
-    ArcReason of "arc" {
-        NoSets "no-arc-sets" "RFC 8617 §5.2" "The message has no ARC set.";
     }
 }
 
@@ -53,13 +60,28 @@ pub struct ArcVerdict {
 }
 
 /// The ARC fields of one message and what is already known of them.
-pub struct Chain;
+pub struct Chain {
+    sets: Result<Vec<ArcSet>, ArcReason>,
+    instances: u32,
+    sealers: Vec<Sealer>,
+    /// What came of these answers.
+    known: Option<(Vec<SetKeys>, Validation)>,
+}
 
 impl Chain {
     /// Reads the fields; no DNS, no hashing yet.
     pub fn parse(message: &Message) -> Self {
-        let _ = message;
-        Self
+        let fields = ArcFields::collect(message);
+        Self {
+            instances: fields.highest,
+            sealers: fields.sealers(message),
+            sets: if message.exceeds_limits() {
+                Err(ArcReason::LimitExceeded)
+            } else {
+                fields.into_sets(message)
+            },
+            known: None,
+        }
     }
 
     /// Evaluates as far as the answers go; what was computed is kept for the next call.
@@ -74,13 +96,44 @@ impl Chain {
         policy: &Policy,
         judged_at: Option<i64>,
     ) -> Result<ArcVerdict, Pending> {
-        let _ = (answers, message, bodies, policy, judged_at);
-        Ok(ArcVerdict {
-            result: ArcResult::None,
-            reason: ArcReason::NoSets,
-            instances: 0,
-            oldest_pass: None,
-            sealers: Vec::new(),
-        })
+        let sets = match &self.sets {
+            Ok(sets) => sets,
+            Err(reason) => return Ok(self.verdict(Validation::of(*reason))),
+        };
+        let keys = chain_validation::ask_keys(sets, answers)?;
+        let is_known = |known: &[SetKeys]| {
+            keys.iter()
+                .zip(known)
+                .all(|(key, known)| key.is_same(known))
+        };
+        if let Some((known, validation)) = &self.known
+            && is_known(known)
+        {
+            return Ok(self.verdict(*validation));
+        }
+        let validation = ChainValidator {
+            sets,
+            keys: &keys,
+            message,
+            bodies,
+            policy,
+            judged_at,
+        }
+        .validate();
+        self.known = Some((keys, validation));
+        Ok(self.verdict(validation))
+    }
+
+    fn verdict(&self, validation: Validation) -> ArcVerdict {
+        ArcVerdict {
+            result: validation.result,
+            reason: validation.reason,
+            instances: self.instances,
+            oldest_pass: validation.oldest_pass,
+            sealers: self.sealers.clone(),
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

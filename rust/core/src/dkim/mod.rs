@@ -1,15 +1,32 @@
-//! DKIM (RFC 6376): which domains answer for these octets?
+//! DKIM (RFC 6376, 8301, 8463, 8616): which domains answer for these octets?
+//!
+//! A signer publishes a key in DNS and puts into the message a signature over some of its header fields and a hash of
+//! its body. Whoever finds the key and gets the same two hashes knows that the signing domain saw these octets, and
+//! nothing about who wrote them. Every signature is judged alone; none of them speaks for the message.
+//! A field becomes a [`signature`], an answer [`key_record`]s, and [`verify`] says what both are worth together.
+
+mod algorithm;
+mod anomaly;
+mod body_hash;
+pub(crate) mod canonicalization;
+mod flags;
+pub(crate) mod header_hash;
+mod key_record;
+mod reasons;
+pub(crate) mod signature;
+pub(crate) mod signatures;
+pub(crate) mod tag_value;
+pub(crate) mod verify;
 
 use serde::Serialize;
 
-use crate::dns::{Answers, Pending};
-use crate::domain::Domain;
-use crate::message::Message;
-use crate::policy::Policy;
-use crate::reason::{reasons, words};
+pub use body_hash::BodyHashes;
+pub use key_record::KeyRecords;
+pub use reasons::DkimReason;
+pub use signatures::Signatures;
 
-/// The DKIM keys among a name's text records, ready to verify with (RFC 6376 §3.6.2.2).
-pub struct KeyRecords;
+use crate::domain::Domain;
+use crate::reason::words;
 
 words! {
     /// RFC 8601 §2.7.1, and `unverifiable` for a key that a DNS store does not know.
@@ -32,6 +49,12 @@ words! {
     }
 }
 
+impl Check {
+    pub(crate) const fn of(holds: bool) -> Self {
+        if holds { Self::Pass } else { Self::Fail }
+    }
+}
+
 words! {
     /// Hygiene facts; they never change the result.
     DkimFlag {
@@ -44,14 +67,6 @@ words! {
         SmallExponent "small-exponent";
         LongLived "long-lived";
         NoTimestamp "no-timestamp";
-    }
-}
-
-reasons! {
-    /// Why DKIM says what it says of one signature.
-    DkimReason of "dkim" {
-        Verified "verified" "RFC 6376 §6.1.3" "Body hash and signature verify with the published key.";
-        KeyUnavailable "key-unavailable" "RFC 6376 §6.1.2" "No key is published under the selector, or a DNS store does not know it.";
     }
 }
 
@@ -114,39 +129,7 @@ pub struct DkimVerdict {
     pub signing_domain: Option<Domain>,
 }
 
-/// The body hashes of one message, each distinct (canonicalization, hash) computed once for DKIM and ARC.
-#[derive(Default)]
-pub struct BodyHashes;
-
-/// The DKIM-Signature fields of one message and what is already known of them.
-pub struct Signatures;
-
-impl Signatures {
-    /// Reads the fields; no DNS, no hashing yet.
-    pub fn parse(message: &Message) -> Self {
-        let _ = message;
-        Self
-    }
-
-    /// Evaluates as far as the answers go; what was computed is kept for the next call.
-    ///
-    /// # Errors
-    /// [`Pending`] when a key is missing; all missing keys have been noted then.
-    pub fn evaluate(
-        &mut self,
-        answers: &Answers<'_>,
-        message: &Message,
-        bodies: &mut BodyHashes,
-        policy: &Policy,
-        judged_at: Option<i64>,
-        author: Option<&Domain>,
-    ) -> Result<Vec<DkimVerdict>, Pending> {
-        let _ = (answers, message, bodies, policy, judged_at, author);
-        Ok(Vec::new())
-    }
-
-    /// DKIM-Signature fields beyond those listed in the verdict.
-    pub fn unlisted(&self) -> usize {
-        0
-    }
-}
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 pub use answers::{Answers, Lookup, Pending};
+pub(crate) use cache::RunView;
 pub use cache::{Cache, Claim, Entry, Run, Waiter};
 pub use zone::{StaticZone, ZoneError, ZoneValue};
 

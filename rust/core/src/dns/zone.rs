@@ -40,10 +40,16 @@ pub enum ZoneValue {
     Outcome(Outcome),
 }
 
+enum Alias {
+    Name(Domain),
+    /// The root has no records of the types that are asked for.
+    Root,
+}
+
 #[derive(Default)]
 struct Node {
     whole: Option<Outcome>,
-    alias: Option<Domain>,
+    alias: Option<Alias>,
     records: HashMap<RecordType, Result<RecordData, Outcome>>,
 }
 
@@ -79,6 +85,11 @@ impl StaticZone {
         self.node(name).whole = Some(outcome);
     }
 
+    /// Makes `name` exist, whatever types it has.
+    pub fn touch(&mut self, name: &str) {
+        self.node(name);
+    }
+
     /// Says what one record type of `name` holds; `record_type` is a word such as `TXT` or `CNAME`.
     ///
     /// # Errors
@@ -94,9 +105,13 @@ impl StaticZone {
             problem,
         };
         if let ZoneValue::Alias(target) = value {
-            let target = Domain::parse_ascii(&target)
-                .ok_or_else(|| fail("the CNAME target is no domain name"))?;
-            self.node(name).alias = Some(target);
+            let target = target.strip_suffix('.').unwrap_or(&target);
+            self.node(name).alias = Some(match target {
+                "" => Alias::Root,
+                _ => Domain::parse_ascii(target)
+                    .map(Alias::Name)
+                    .ok_or_else(|| fail("the CNAME target is no domain name"))?,
+            });
             return Ok(());
         }
         let key = RecordType::from_word(record_type)
@@ -178,10 +193,11 @@ impl StaticZone {
                         };
                     }
                     (Some(Err(outcome)), _) => *outcome,
-                    (None, Some(target)) => {
+                    (None, Some(Alias::Name(target))) => {
                         name = target.clone();
                         continue;
                     }
+                    (None, Some(Alias::Root)) => Outcome::NoData,
                     (None, None) => Outcome::NoData,
                 },
             };

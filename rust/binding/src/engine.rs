@@ -1,0 +1,285 @@
+//! `Engine`: one verifier's resolver, cache, policy and threads; every door of the contract that needs them.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use mailauth_core::batch::{Batch, Rows as Taken};
+use mailauth_core::dns::{Answers, Cache, Lookup, Pending, Question, Resolver};
+use mailauth_core::domain::Domain;
+use mailauth_core::evaluate::{Input, Now};
+use mailauth_core::policy::Rules;
+use mailauth_core::{dmarc, spf};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::archive::ArchiveRun;
+use crate::errors::Fault;
+use crate::python_resolver::PythonResolver;
+use crate::rows::{Rows, to_json};
+use crate::zone::PyStaticZone;
+use crate::{inputs, settings};
+
+/// Octets of DNS answers that a verifier remembers.
+const CACHE_OCTETS: u64 = 256 << 20;
+/// How long a wait may last before signals are looked at.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// One verifier's resolver, cache, policy and threads.
+#[pyclass(frozen, module = "mailauth_fast._core")]
+pub(crate) struct Engine {
+    engine: Arc<mailauth_core::engine::Engine>,
+    workers: usize,
+    failure: Failure,
+    is_broken: Arc<dyn Fn() -> bool + Send + Sync>,
+}
+
+/// What a Python resolver raised, kept until it can be raised where the run is driven.
+pub(crate) type Failure = Arc<Mutex<Option<String>>>;
+
+/// The clock of the run; core is given it.
+pub(crate) fn unix_time() -> i64 {
+    let elapsed = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX)
+}
+
+#[pymethods]
+impl Engine {
+    /// `resolver` is a `StaticZone`, a native `LiveResolver` or a `Bridge` around a Python object.
+    #[new]
+    #[pyo3(signature = (resolver, policy, workers = None))]
+    fn new(
+        resolver: &Bound<'_, PyAny>,
+        policy: &Bound<'_, PyAny>,
+        workers: Option<usize>,
+    ) -> PyResult<Self> {
+        let failure = Failure::default();
+        let mut is_broken: Arc<dyn Fn() -> bool + Send + Sync> = Arc::new(|| false);
+        let native: Arc<dyn Resolver> = if let Ok(zone) = resolver.cast::<PyStaticZone>() {
+            Arc::clone(&zone.get().0) as Arc<dyn Resolver>
+        } else if let Ok(live) = resolver.cast::<crate::live::LiveResolver>() {
+            let live = Arc::clone(&live.get().0);
+            let watched = Arc::clone(&live);
+            is_broken = Arc::new(move || watched.is_broken());
+            live
+        } else {
+            Arc::new(PythonResolver::new(
+                resolver.clone().unbind(),
+                Arc::clone(&failure),
+            ))
+        };
+        let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let cache = Arc::new(Cache::new(CACHE_OCTETS, unix_time));
+        let policy = Arc::new(settings::policy(policy)?);
+        let engine = Arc::new(mailauth_core::engine::Engine::new(native, cache, policy));
+        Ok(Self {
+            engine,
+            workers: workers.unwrap_or_else(cores),
+            failure,
+            is_broken,
+        })
+    }
+
+    /// Verifies one message; the verdict as JSON.
+    fn verify<'py>(
+        &self,
+        py: Python<'py>,
+        raw: &Bound<'py, PyAny>,
+        envelope: &Bound<'py, PyAny>,
+        now: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let octets =
+            inputs::octets(raw).map_err(|problem| Fault::Argument(format!("raw {problem}")))?;
+        let input = Input::new("0".to_owned(), octets, settings::envelope(Some(envelope))?);
+        let now = settings::now(now)?;
+        let json = self.guarded(py, || to_json(&self.engine.verify(input, now)))?;
+        Ok(PyBytes::new(py, &json))
+    }
+
+    /// Verifies a sequence, an Arrow column or an Arrow table; one row in, one row out, same order.
+    fn verify_batch(
+        &self,
+        py: Python<'_>,
+        messages: &Bound<'_, PyAny>,
+        envelopes: &Bound<'_, PyAny>,
+        now: &Bound<'_, PyAny>,
+    ) -> PyResult<Rows> {
+        let inputs = inputs::inputs(messages, Some(envelopes))?;
+        let (now, count) = (settings::now(now)?, inputs.len());
+        let workers = self.workers.min(count.div_ceil(8)).max(1);
+        let batch = self
+            .engine
+            .start(Box::new(inputs.into_iter()), now, workers);
+        let mut rows = Vec::with_capacity(count);
+        while rows.len() < count {
+            let taken = self.take(py, &batch, count - rows.len())?;
+            if taken.is_empty() {
+                break;
+            }
+            rows.extend(taken);
+        }
+        py.detach(|| drop(batch));
+        Ok(Rows::new(rows))
+    }
+
+    /// Starts verifying files, folders and streams.
+    #[pyo3(signature = (inputs, now, stream = None, limit = None, is_watched = false))]
+    fn verify_archive(
+        slf: Py<Self>,
+        inputs: Vec<std::path::PathBuf>,
+        now: &Bound<'_, PyAny>,
+        stream: Option<Py<PyAny>>,
+        limit: Option<u64>,
+        is_watched: bool,
+    ) -> PyResult<ArchiveRun> {
+        let now = settings::now(now)?;
+        ArchiveRun::start(slf, &inputs, now, stream, limit, is_watched)
+    }
+
+    /// RFC 7208 check_host by hand; the `spf` object as JSON.
+    fn check_host<'py>(
+        &self,
+        py: Python<'py>,
+        ip: &str,
+        helo: &str,
+        mail_from: &str,
+        receiver: Option<&str>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let client_ip = settings::address(ip)?;
+        let receiver = receiver.unwrap_or(&self.engine.policy().receiver);
+        self.door(py, |answers| {
+            spf::check_host(
+                answers,
+                client_ip,
+                helo,
+                mail_from,
+                receiver,
+                Some(unix_time()),
+            )
+        })
+    }
+
+    /// The `discover_policy` object as JSON.
+    fn discover_policy<'py>(&self, py: Python<'py>, domain: &str) -> PyResult<Bound<'py, PyBytes>> {
+        let name = Domain::parse_host(domain)
+            .ok_or_else(|| Fault::Argument(format!("{domain:?} is no domain name")))?;
+        let policy = self.engine.policy();
+        self.door(py, |answers| {
+            dmarc::discover_policy(answers, &name, self.rules(), policy)
+        })
+    }
+
+    /// The `accepts_reports` object as JSON.
+    fn accepts_reports<'py>(
+        &self,
+        py: Python<'py>,
+        destination: &str,
+        policy_domain: &str,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let policy = self.engine.policy();
+        self.door(py, |answers| {
+            dmarc::accepts_reports(answers, destination, policy_domain, self.rules(), policy)
+        })
+    }
+
+    /// The organizational domain of a name; `None` for what has none.
+    fn organizational_domain(&self, py: Python<'_>, name: &str) -> PyResult<Option<String>> {
+        let Some(name) = Domain::parse_host(name) else {
+            return Ok(None);
+        };
+        let policy = self.engine.policy();
+        let found = self.guarded(py, || {
+            Ok(self.evaluate(|answers| {
+                dmarc::organizational_domain(answers, &name, self.rules(), policy)
+            }))
+        })?;
+        match found {
+            Ok(domain) => Ok(domain.map(|domain| domain.to_string())),
+            Err(reason) => {
+                let sentence = format!(
+                    "{name}: the organizational domain cannot be found now ({})",
+                    reason.code()
+                );
+                Err(Fault::Resolver(sentence).into())
+            }
+        }
+    }
+}
+
+impl Engine {
+    /// Every server of the live resolver is down.
+    pub(crate) fn is_broken(&self) -> bool {
+        (self.is_broken)()
+    }
+
+    fn rules(&self) -> Rules {
+        self.engine.policy().rules_at(Some(unix_time()))
+    }
+
+    fn evaluate<T>(&self, evaluator: impl Fn(&Answers<'_>) -> Result<T, Pending>) -> T {
+        self.engine
+            .resolve(|lookup: &dyn Lookup| -> Result<T, Vec<Question>> {
+                let answers = Answers::new(lookup);
+                evaluator(&answers).map_err(|Pending| answers.missing())
+            })
+    }
+
+    fn door<'py, T: serde::Serialize>(
+        &self,
+        py: Python<'py>,
+        evaluator: impl Fn(&Answers<'_>) -> Result<T, Pending> + Send + Sync,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let json = self.guarded(py, || to_json(&self.evaluate(&evaluator)))?;
+        Ok(PyBytes::new(py, &json))
+    }
+
+    /// Runs without the GIL; a panic becomes an `EngineError`, a resolver's exception a `ResolverUnavailable`.
+    fn guarded<T: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce() -> Result<T, Fault> + Send,
+    ) -> PyResult<T> {
+        let work = std::panic::AssertUnwindSafe(work);
+        let outcome = py.detach(|| std::panic::catch_unwind(work));
+        self.check_resolver()?;
+        match outcome {
+            Ok(result) => Ok(result?),
+            Err(panic) => {
+                let said = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+                let said = said.or_else(|| panic.downcast_ref::<String>().cloned());
+                Err(Fault::Engine(said.unwrap_or_else(|| "unknown fault".to_owned())).into())
+            }
+        }
+    }
+
+    fn check_resolver(&self) -> Result<(), Fault> {
+        let failure = self
+            .failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        failure.map_or(Ok(()), |sentence| Err(Fault::Resolver(sentence)))
+    }
+
+    /// The next rows of a batch; signals are handled while it waits. Empty at the end.
+    pub(crate) fn take(
+        &self,
+        py: Python<'_>,
+        batch: &Batch,
+        count: usize,
+    ) -> PyResult<Vec<mailauth_core::verdict::Verdict>> {
+        loop {
+            let taken = py.detach(|| batch.next_rows(count, PATIENCE));
+            self.check_resolver()?;
+            match taken.map_err(|fault| Fault::Engine(fault.0))? {
+                Taken::Ready(rows) => return Ok(rows),
+                Taken::NotYet => py.check_signals()?,
+            }
+        }
+    }
+
+    pub(crate) fn start(&self, source: Box<dyn Iterator<Item = Input> + Send>, now: Now) -> Batch {
+        self.engine.start(source, now, self.workers)
+    }
+}

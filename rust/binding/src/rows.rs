@@ -1,0 +1,181 @@
+//! `Rows`: finished verdicts as they leave a batch, as JSON, as Arrow and as counts; no Python object a row.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow_array::{Array, ArrayRef, StructArray};
+use arrow_schema::{ArrowError, DataType, Field};
+use mailauth_core::dkim::DkimResult;
+use mailauth_core::verdict::Verdict;
+use pyo3::exceptions::PyIndexError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyCapsule};
+use pyo3_arrow::error::PyArrowResult;
+use pyo3_arrow::ffi::{ArrayIterator, to_schema_pycapsule, to_stream_pycapsule};
+
+use crate::columns;
+use crate::errors::Fault;
+
+/// Verdict rows in input order.
+#[pyclass(frozen, module = "mailauth_fast._core")]
+pub(crate) struct Rows(pub(crate) Arc<Vec<Verdict>>);
+
+impl Rows {
+    pub(crate) fn new(rows: Vec<Verdict>) -> Self {
+        Self(Arc::new(rows))
+    }
+}
+
+/// A verdict as the contract's JSON.
+pub(crate) fn to_json<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, Fault> {
+    serde_json::to_vec(value).map_err(|error| Fault::Engine(error.to_string()))
+}
+
+#[pymethods]
+impl Rows {
+    fn __len__(&self) -> usize {
+        self.0.len()
+    }
+
+    /// One row as JSON.
+    fn json<'py>(&self, py: Python<'py>, index: usize) -> PyResult<Bound<'py, PyBytes>> {
+        let row = self
+            .0
+            .get(index)
+            .ok_or_else(|| PyIndexError::new_err("row index out of range"))?;
+        Ok(PyBytes::new(py, &to_json(row)?))
+    }
+
+    /// All rows, one JSON object a line.
+    fn jsonl<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let lines = py.detach(|| json_lines(&self.0))?;
+        Ok(PyBytes::new(py, &lines))
+    }
+
+    /// How many rows have which word, by field; see [`count_row`].
+    fn counts(&self, py: Python<'_>) -> BTreeMap<&'static str, BTreeMap<String, u64>> {
+        py.detach(|| {
+            let mut counts = BTreeMap::new();
+            for row in self.0.iter() {
+                count_row(row, &mut counts);
+            }
+            counts
+        })
+    }
+
+    #[pyo3(signature = (requested_schema = None))]
+    fn __arrow_c_stream__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<Bound<'py, PyCapsule>>,
+    ) -> PyArrowResult<Bound<'py, PyCapsule>> {
+        let batch = py.detach(|| columns::record_batch(&self.0))?;
+        let field = Arc::new(Field::new_struct(
+            "",
+            batch.schema().fields().clone(),
+            false,
+        ));
+        let array: ArrayRef = Arc::new(StructArray::from(batch));
+        let chunks: Vec<Result<ArrayRef, ArrowError>> = if array.is_empty() {
+            vec![]
+        } else {
+            vec![Ok(array)]
+        };
+        to_stream_pycapsule(
+            py,
+            Box::new(ArrayIterator::new(chunks, field)),
+            requested_schema,
+        )
+    }
+
+    #[staticmethod]
+    fn __arrow_c_schema__(py: Python<'_>) -> PyArrowResult<Bound<'_, PyCapsule>> {
+        let fields = columns::schema()?.fields().clone();
+        to_schema_pycapsule(py, DataType::Struct(fields))
+    }
+}
+
+/// One JSON object a line.
+pub(crate) fn json_lines(rows: &[Verdict]) -> Result<Vec<u8>, Fault> {
+    let mut lines = Vec::with_capacity(rows.len() * 2048);
+    for row in rows {
+        serde_json::to_writer(&mut lines, row).map_err(|error| Fault::Engine(error.to_string()))?;
+        lines.push(b'\n');
+    }
+    Ok(lines)
+}
+
+/// Counts a row once under each word it has: `spf`, `dkim` (each word of its signatures once, `none` without any),
+/// `arc`, `dmarc`, `disposition`, `error`, and `temperror` for rows with a temperror that asking again could mend.
+fn count_row(row: &Verdict, counts: &mut BTreeMap<&'static str, BTreeMap<String, u64>>) {
+    let mut add = |field, word: &str| {
+        *counts
+            .entry(field)
+            .or_default()
+            .entry(word.to_owned())
+            .or_default() += 1
+    };
+    if let Some(error) = row.error {
+        add("error", error.code());
+        return;
+    }
+    let mut words: Vec<&str> = row
+        .dkim
+        .iter()
+        .map(|signature| signature.result.as_str())
+        .collect();
+    words.sort_unstable();
+    words.dedup();
+    if words.is_empty() {
+        words.push("none");
+    }
+    for word in words {
+        add("dkim", word);
+    }
+    let results = [
+        (
+            "spf",
+            row.spf
+                .as_ref()
+                .map(|spf| (spf.result.as_str(), spf.reason.code())),
+        ),
+        (
+            "spf_helo",
+            row.spf_helo
+                .as_ref()
+                .map(|spf| (spf.result.as_str(), spf.reason.code())),
+        ),
+        (
+            "arc",
+            row.arc
+                .as_ref()
+                .map(|arc| (arc.result.as_str(), arc.reason.code())),
+        ),
+        (
+            "dmarc",
+            row.dmarc
+                .as_ref()
+                .map(|dmarc| (dmarc.result.as_str(), dmarc.reason.code())),
+        ),
+    ];
+    for (field, word) in results
+        .iter()
+        .filter_map(|(field, result)| Some((*field, result.as_ref()?.0)))
+    {
+        add(field, word);
+    }
+    if let Some(disposition) = &row.disposition {
+        add("disposition", disposition.action.as_str());
+    }
+    let is_transient = |result: &Option<(&str, &str)>| {
+        result.is_some_and(|(word, reason)| word == "temperror" && reason != "dns-unknown")
+    };
+    let has_transient = results.iter().any(|(_, result)| is_transient(result))
+        || row
+            .dkim
+            .iter()
+            .any(|signature| signature.result == DkimResult::TempError);
+    if has_transient {
+        add("temperror", "rows");
+    }
+}

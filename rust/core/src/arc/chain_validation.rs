@@ -1,0 +1,377 @@
+//! RFC 8617 §5.2 from step 4 on: the newest message signature, every seal, and how far back message signatures verify.
+//!
+//! Knows what decides a chain and in which order it is cheapest to find out; must not know the fields' syntax.
+
+use std::sync::Arc;
+
+use crate::arc::arc_set::ArcSet;
+use crate::arc::{ArcReason, ArcResult};
+use crate::crypto::{Digest, HashAlgorithm, Hasher};
+use crate::dkim::canonicalization::Canonicalization;
+use crate::dkim::header_hash::write_own_field;
+use crate::dkim::signature::{Facts, Signature};
+use crate::dkim::signatures::{check, key_records, request_body};
+use crate::dkim::verify::{self, Circumstances};
+use crate::dkim::{BodyHashes, Check, DkimReason};
+use crate::dns::{Answers, Entry, Outcome, Pending};
+use crate::message::Message;
+use crate::policy::Policy;
+
+/// The answers for one set's keys.
+#[derive(Clone)]
+pub(super) struct SetKeys {
+    seal: Arc<Entry>,
+    /// `None` when the message signature cannot be verified whatever its key.
+    message_signature: Option<Arc<Entry>>,
+}
+
+impl SetKeys {
+    /// True when these are the very same answers.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let is_same = match (&self.message_signature, &other.message_signature) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (None, None) => true,
+            _ => false,
+        };
+        is_same && Arc::ptr_eq(&self.seal, &other.seal)
+    }
+}
+
+/// Asks for every key of the chain; all are asked for before one that is missing counts.
+pub(super) fn ask_keys(sets: &[ArcSet], answers: &Answers<'_>) -> Result<Vec<SetKeys>, Pending> {
+    let asked: Vec<_> = sets
+        .iter()
+        .map(|set| {
+            let seal = answers.txt(&set.seal.key_name);
+            let message_signature = match &set.message_signature.1 {
+                Ok(signature) => answers.txt(&signature.hash.key_name).map(Some),
+                Err(_) => Ok(None),
+            };
+            Ok(SetKeys {
+                seal: seal?,
+                message_signature: message_signature?,
+            })
+        })
+        .collect();
+    asked.into_iter().collect()
+}
+
+/// What came of a chain.
+#[derive(Clone, Copy)]
+pub(super) struct Validation {
+    pub(super) result: ArcResult,
+    pub(super) reason: ArcReason,
+    pub(super) oldest_pass: Option<u32>,
+}
+
+impl Validation {
+    pub(super) const fn of(reason: ArcReason) -> Self {
+        Self {
+            result: reason.result(),
+            reason,
+            oldest_pass: None,
+        }
+    }
+}
+
+/// What one signature of the chain comes to.
+#[derive(Clone, Copy)]
+enum Finding {
+    Pass(ArcReason),
+    /// It fails whatever DNS may say later.
+    Fail(ArcReason),
+    /// Its key could not be asked for, or a store does not know it.
+    Open(ArcResult, ArcReason),
+}
+
+impl Finding {
+    fn new(reason: ArcReason, entry: &Entry) -> Self {
+        match reason.result() {
+            ArcResult::Pass => Self::Pass(reason),
+            ArcResult::TempError => Self::Open(ArcResult::TempError, reason),
+            // A DNS store that does not know a name says nothing about it.
+            _ if entry.outcome == Outcome::Unknown => Self::Open(ArcResult::Unverifiable, reason),
+            _ => Self::Fail(reason),
+        }
+    }
+}
+
+/// Validates a chain whose structure is valid; `sets` are complete and ascending, `keys` belong to them.
+pub(super) struct ChainValidator<'a> {
+    pub(super) sets: &'a [ArcSet],
+    pub(super) keys: &'a [SetKeys],
+    pub(super) message: &'a Message,
+    pub(super) bodies: &'a mut BodyHashes,
+    pub(super) policy: &'a Policy,
+    pub(super) judged_at: Option<i64>,
+}
+
+impl ChainValidator<'_> {
+    pub(super) fn validate(&mut self) -> Validation {
+        let mut decided = Decision::default();
+        // No key, no hash: what is missing is found before anything is computed.
+        decided.add_all(self.refused_without_hash());
+        if decided.failure.is_none() {
+            self.request_newest_body();
+            // RFC 8617 §5.2 step 4.
+            decided.add_all(self.newest_message_signature());
+        }
+        if decided.failure.is_none() {
+            // RFC 8617 §5.2 step 6; before step 5, because only this decides.
+            self.check_seals(&mut decided);
+        }
+        let mut validation = decided.validation();
+        if validation.result == ArcResult::Pass {
+            validation.oldest_pass = self.oldest_pass();
+        }
+        validation
+    }
+
+    /// The first key that decides and is of no use.
+    fn refused_without_hash(&self) -> Option<Finding> {
+        let newest = self.sets.last().zip(self.keys.last()).map(|(set, keys)| {
+            match (&set.message_signature.1, &keys.message_signature) {
+                (Ok(signature), Some(entry)) => {
+                    let reason = refusal(entry, &signature.hash)?;
+                    Some(Finding::new(ArcReason::of_dkim(reason), entry))
+                }
+                (Err(reason), _) => Some(Finding::Fail(*reason)),
+                (Ok(_), None) => None,
+            }
+        });
+        let seals = self.sets.iter().zip(self.keys).rev().map(|(set, keys)| {
+            let reason = refusal(&keys.seal, &set.seal)?;
+            Some(Finding::new(ArcReason::of_seal(reason), &keys.seal))
+        });
+        newest
+            .into_iter()
+            .chain(seals)
+            .flatten()
+            .find(|finding| matches!(finding, Finding::Fail(_)))
+    }
+
+    /// Requests what the newest message signature needs, and what the same pass can give to the older ones.
+    fn request_newest_body(&mut self) {
+        let signatures = || {
+            let keys = self
+                .keys
+                .iter()
+                .map(|keys| keys.message_signature.as_deref());
+            let signatures = self
+                .sets
+                .iter()
+                .map(|set| set.message_signature.1.as_ref().ok());
+            signatures
+                .zip(keys)
+                .rev()
+                .filter_map(|(signature, entry)| signature.zip(entry))
+        };
+        let Some((newest, _)) = signatures().next() else {
+            return;
+        };
+        let needs = |signature: &Signature| (signature.body, signature.hash.algorithm.hash());
+        for (signature, entry) in signatures() {
+            if needs(signature) == needs(newest) {
+                request_body(signature, entry, self.bodies);
+            }
+        }
+        self.bodies.compute(self.message);
+    }
+
+    fn newest_message_signature(&mut self) -> Option<Finding> {
+        let (set, keys) = self.sets.last().zip(self.keys.last())?;
+        self.check_message_signature(set, keys)
+    }
+
+    /// `None` when there is nothing to check.
+    fn check_message_signature(&mut self, set: &ArcSet, keys: &SetKeys) -> Option<Finding> {
+        let (facts, signature) = &set.message_signature;
+        let signature = match signature {
+            Ok(signature) => signature,
+            Err(reason) => return Some(Finding::Fail(*reason)),
+        };
+        let entry = keys.message_signature.as_ref()?;
+        let reason = self.verify_message_signature(facts, signature, entry);
+        Some(Finding::new(ArcReason::of_dkim(reason), entry))
+    }
+
+    fn verify_message_signature(
+        &mut self,
+        facts: &Facts,
+        signature: &Signature,
+        entry: &Entry,
+    ) -> DkimReason {
+        let untimely = verify::untimely(
+            facts.signed_at,
+            facts.expires_at,
+            self.judged_at,
+            self.policy.time_skew,
+        );
+        let own = signature.hash.own.position;
+        let selection = self
+            .bodies
+            .fields
+            .select(self.message, &facts.signed_headers, own);
+        let (trial, _) = check(
+            signature,
+            &selection,
+            entry,
+            self.message,
+            self.bodies,
+            self.policy,
+            untimely,
+        );
+        trial.reason
+    }
+
+    /// Verifies the seals from the newest down, until one fails.
+    fn check_seals(&mut self, decided: &mut Decision) {
+        let digests = self.seal_digests();
+        let seals = self.sets.iter().zip(self.keys).zip(digests);
+        for ((set, keys), digest) in seals.rev() {
+            let reason = match key_records(&keys.seal) {
+                Err(reason) => reason,
+                Ok(records) => {
+                    // A seal covers no body, and its t= is not judged: RFC 8617 §4.1.3 gives it no x=.
+                    let circumstances = Circumstances {
+                        body_hash: Check::Pass,
+                        is_partial: false,
+                        untimely: None,
+                    };
+                    verify::try_keys(
+                        records,
+                        &set.seal,
+                        false,
+                        &digest,
+                        circumstances,
+                        self.policy,
+                    )
+                    .reason
+                }
+            };
+            decided.add(Finding::new(ArcReason::of_seal(reason), &keys.seal));
+            if decided.failure.is_some() {
+                return;
+            }
+        }
+    }
+
+    /// The hash under each seal, ascending (RFC 8617 §5.1.1): all sets up to its own, the last without its signature.
+    ///
+    /// One running hash an algorithm; each seal takes a copy of it, so that 50 sets cost no more than their octets.
+    fn seal_digests(&mut self) -> Vec<Digest> {
+        let mut running: Vec<(HashAlgorithm, Hasher)> = Vec::with_capacity(2);
+        for set in self.sets {
+            let algorithm = set.seal.algorithm.hash();
+            if !running.iter().any(|(other, _)| *other == algorithm) {
+                running.push((algorithm, Hasher::new(algorithm)));
+            }
+        }
+        let mut digests = Vec::with_capacity(self.sets.len());
+        for set in self.sets {
+            for (algorithm, hasher) in &mut running {
+                for position in [set.results, set.message_signature_position] {
+                    self.write_field(position, hasher);
+                }
+                if *algorithm == set.seal.algorithm.hash() {
+                    let mut own = hasher.clone();
+                    let relaxed = Canonicalization::Relaxed;
+                    write_own_field(self.message, &set.seal.own, relaxed, &mut own);
+                    digests.push(own.finish());
+                }
+                self.write_field(set.seal.own.position, hasher);
+            }
+        }
+        digests
+    }
+
+    fn write_field(&mut self, position: usize, hasher: &mut Hasher) {
+        self.bodies
+            .fields
+            .write_field(self.message, position, Canonicalization::Relaxed, hasher);
+    }
+
+    /// RFC 8617 §5.2 step 5: 0 when all message signatures verify, else the instance above the newest that does not.
+    ///
+    /// `None` when a key that matters for this could not be asked for or is not known to a store.
+    fn oldest_pass(&mut self) -> Option<u32> {
+        for (set, keys) in self.sets.iter().zip(self.keys) {
+            if let (Ok(signature), Some(entry)) =
+                (&set.message_signature.1, &keys.message_signature)
+            {
+                request_body(signature, entry, self.bodies);
+            }
+        }
+        self.bodies.compute(self.message);
+        let older = (1_u32..)
+            .zip(self.sets.iter().zip(self.keys))
+            .collect::<Vec<_>>();
+        for (instance, (set, keys)) in older.into_iter().rev().skip(1) {
+            match self.check_message_signature(set, keys)? {
+                Finding::Pass(_) => {}
+                Finding::Fail(_) => return Some(instance + 1),
+                Finding::Open(..) => return None,
+            }
+        }
+        Some(0)
+    }
+}
+
+/// Why no hash is needed to refuse a signature; `None` when its key can be tried.
+fn refusal(entry: &Entry, hash: &crate::dkim::signature::SignedHash) -> Option<DkimReason> {
+    match key_records(entry) {
+        Err(reason) => Some(reason),
+        Ok(records) if verify::has_usable_key(records, hash.algorithm, false) => None,
+        Ok(records) => Some(verify::refuse(records, hash, false).reason),
+    }
+}
+
+/// What the findings that decide come to: a failure wins, then what could not be asked, then what is not known.
+#[derive(Default)]
+struct Decision {
+    failure: Option<ArcReason>,
+    fault: Option<ArcReason>,
+    unknown: Option<ArcReason>,
+    is_historic: bool,
+}
+
+impl Decision {
+    fn add_all(&mut self, findings: impl IntoIterator<Item = Finding>) {
+        for finding in findings {
+            self.add(finding);
+        }
+    }
+
+    fn add(&mut self, finding: Finding) {
+        let place = match finding {
+            Finding::Pass(reason) => {
+                self.is_historic |= reason == ArcReason::HistoricAlgorithm;
+                return;
+            }
+            Finding::Fail(_) => &mut self.failure,
+            Finding::Open(ArcResult::Unverifiable, _) => &mut self.unknown,
+            Finding::Open(..) => &mut self.fault,
+        };
+        let (Finding::Fail(reason) | Finding::Open(_, reason)) = finding else {
+            return;
+        };
+        place.get_or_insert(reason);
+    }
+
+    fn validation(&self) -> Validation {
+        if let Some(reason) = self.failure.or(self.fault) {
+            return Validation::of(reason);
+        }
+        if let Some(reason) = self.unknown {
+            return Validation {
+                result: ArcResult::Unverifiable,
+                ..Validation::of(reason)
+            };
+        }
+        Validation::of(if self.is_historic {
+            ArcReason::HistoricAlgorithm
+        } else {
+            ArcReason::Verified
+        })
+    }
+}

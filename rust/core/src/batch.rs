@@ -1,0 +1,379 @@
+//! Many messages to verdicts: in rounds of questions, on all cores, in input order, in bounded memory.
+//!
+//! A message whose answers are missing steps aside and others go on; an answer wakes whoever waits for it. Knows
+//! threads and order; must not know what a check is.
+
+use std::collections::{HashMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::dns::{Claim, Entry, Question, Run, RunView};
+use crate::engine::Engine;
+use crate::evaluate::{Examination, Input, Now};
+use crate::verdict::Verdict;
+
+/// Octets of messages being examined or waiting for DNS; one larger message is still let in alone.
+const OCTETS_IN_FLIGHT: u64 = 128 << 20;
+/// Rows between the oldest unfinished message and the newest read: bounds what keeping the order can hold back.
+const ROWS_IN_FLIGHT: usize = 16_384;
+/// Messages that a worker takes at once, so that the locks are not taken for each of them.
+const CHUNK_MESSAGES: usize = 32;
+/// Octets that a worker takes at once.
+const CHUNK_OCTETS: u64 = 1 << 20;
+
+/// A fault of ours: a worker panicked. Carries what it said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EngineFault(pub String);
+
+/// A run in progress; dropping it stops the run.
+pub struct Batch {
+    shared: Arc<Shared>,
+    threads: Vec<std::thread::JoinHandle<()>>,
+}
+
+/// What [`Batch::next_rows`] found.
+pub enum Rows {
+    /// The next rows in input order; fewer than asked for only at the end, empty when all have been taken.
+    Ready(Vec<Verdict>),
+    /// Nothing yet: call again.
+    NotYet,
+}
+
+impl Batch {
+    pub(crate) fn start(
+        engine: &Arc<Engine>,
+        source: Box<dyn Iterator<Item = Input> + Send>,
+        now: Now,
+        workers: usize,
+    ) -> Self {
+        let shared = Arc::new(Shared {
+            engine: Arc::clone(engine),
+            run: engine.cache.begin_run(),
+            now,
+            source: Mutex::new(source),
+            state: Mutex::default(),
+            work: Condvar::new(),
+            rows: Condvar::new(),
+        });
+        let spawn = |_| {
+            let shared = Arc::clone(&shared);
+            std::thread::spawn(move || shared.work())
+        };
+        let threads = (0..workers.max(1)).map(spawn).collect();
+        Self { shared, threads }
+    }
+
+    /// The next `count` rows, or those that are left; waits at most `patience`.
+    ///
+    /// # Errors
+    /// [`EngineFault`] when a worker panicked.
+    pub fn next_rows(&self, count: usize, patience: Duration) -> Result<Rows, EngineFault> {
+        let count = count.clamp(1, ROWS_IN_FLIGHT / 2);
+        let mut state = self.shared.lock();
+        if !state.is_served(count) {
+            let waited = self.shared.rows.wait_timeout(state, patience);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        if let Some(fault) = state.fault.clone() {
+            return Err(EngineFault(fault));
+        }
+        if !state.is_served(count) {
+            return Ok(Rows::NotYet);
+        }
+        let rows = state.take_rows(count);
+        drop(state);
+        self.shared.work.notify_all();
+        Ok(Rows::Ready(rows))
+    }
+
+    /// Messages waiting for DNS now.
+    pub fn waiting(&self) -> usize {
+        self.shared.lock().parked.len()
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        self.shared.lock().is_cancelled = true;
+        self.shared.work.notify_all();
+        for thread in self.threads.drain(..) {
+            // A worker's panic was caught and is reported by next_rows.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A message under examination and its place in the order.
+struct Job {
+    index: u64,
+    octets: u64,
+    examination: Examination,
+    pinned: Vec<(Question, Arc<Entry>)>,
+}
+
+struct Parked {
+    job: Job,
+    missing: usize,
+}
+
+#[derive(Default)]
+struct State {
+    ready: Vec<Job>,
+    parked: HashMap<u64, Parked>,
+    /// Rows from `first_row` on; `None` = not finished.
+    finished: VecDeque<Option<Verdict>>,
+    first_row: u64,
+    /// Rows at the front that are finished.
+    served: usize,
+    /// Rows that are not finished.
+    unfinished: usize,
+    octets: u64,
+    is_reading: bool,
+    is_source_done: bool,
+    is_cancelled: bool,
+    fault: Option<String>,
+}
+
+impl State {
+    fn may_read(&self) -> bool {
+        !self.is_reading
+            && !self.is_source_done
+            && self.finished.len() < ROWS_IN_FLIGHT
+            && self.octets < OCTETS_IN_FLIGHT
+    }
+
+    fn is_complete(&self) -> bool {
+        self.is_source_done && self.unfinished == 0
+    }
+
+    fn is_served(&self, count: usize) -> bool {
+        self.fault.is_some() || self.served >= count || self.is_complete()
+    }
+
+    fn add_rows(&mut self, count: usize) -> u64 {
+        let first = self.first_row + u64::try_from(self.finished.len()).unwrap_or_default();
+        let places = self.finished.len() + count;
+        self.finished.resize_with(places, || None);
+        self.unfinished += count;
+        first
+    }
+
+    fn finish(&mut self, index: u64, octets: u64, row: Verdict) {
+        let place = usize::try_from(index - self.first_row).unwrap_or(usize::MAX);
+        if let Some(slot) = self.finished.get_mut(place) {
+            *slot = Some(row);
+        }
+        self.unfinished -= 1;
+        self.octets = self.octets.saturating_sub(octets);
+        while self.finished.get(self.served).is_some_and(Option::is_some) {
+            self.served += 1;
+        }
+    }
+
+    fn take_rows(&mut self, count: usize) -> Vec<Verdict> {
+        let count = count.min(self.served);
+        self.first_row += u64::try_from(count).unwrap_or_default();
+        self.served -= count;
+        self.finished.drain(..count).flatten().collect()
+    }
+}
+
+struct Shared {
+    engine: Arc<Engine>,
+    run: Run,
+    now: Now,
+    source: Mutex<Box<dyn Iterator<Item = Input> + Send>>,
+    state: Mutex<State>,
+    /// Workers wait here for something to do.
+    work: Condvar,
+    /// The consumer waits here for rows.
+    rows: Condvar,
+}
+
+enum Task {
+    Resume(Vec<Job>),
+    Read,
+    Stop,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+
+    fn work(self: &Arc<Self>) {
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            loop {
+                match self.next_task() {
+                    Task::Stop => break,
+                    Task::Resume(jobs) => self.examine(jobs),
+                    Task::Read => {
+                        let jobs = self.read();
+                        self.examine(jobs);
+                    }
+                }
+            }
+        }));
+        if let Err(panic) = outcome {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let text = text
+                .or_else(|| panic.downcast_ref::<&str>().copied())
+                .unwrap_or("unknown fault");
+            let mut state = self.lock();
+            state.fault = Some(text.to_owned());
+            state.is_cancelled = true;
+        }
+        self.work.notify_all();
+        self.rows.notify_all();
+    }
+
+    fn next_task(&self) -> Task {
+        let mut state = self.lock();
+        loop {
+            if state.is_cancelled {
+                return Task::Stop;
+            }
+            if !state.ready.is_empty() {
+                let count = state.ready.len().min(CHUNK_MESSAGES);
+                let rest = state.ready.len() - count;
+                return Task::Resume(state.ready.split_off(rest));
+            }
+            if state.may_read() {
+                state.is_reading = true;
+                return Task::Read;
+            }
+            if state.is_complete() {
+                return Task::Stop;
+            }
+            state = self
+                .work
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Takes the next messages from the source and gives them their places.
+    fn read(&self) -> Vec<Job> {
+        let (mut inputs, mut octets, mut is_done) = (Vec::with_capacity(CHUNK_MESSAGES), 0, false);
+        {
+            let mut source = lock(&self.source);
+            while inputs.len() < CHUNK_MESSAGES && octets < CHUNK_OCTETS {
+                let Some(input) = source.next() else {
+                    is_done = true;
+                    break;
+                };
+                octets += input.size;
+                inputs.push(input);
+            }
+        }
+        let mut state = self.lock();
+        let first = state.add_rows(inputs.len());
+        state.octets += octets;
+        state.is_reading = false;
+        state.is_source_done = is_done;
+        drop(state);
+        self.work.notify_all();
+        let mut jobs = Vec::with_capacity(inputs.len());
+        for (index, input) in (first..).zip(inputs) {
+            let octets = input.size;
+            match Examination::begin(input, self.now) {
+                Ok(examination) => jobs.push(Job {
+                    index,
+                    octets,
+                    examination,
+                    pinned: Vec::new(),
+                }),
+                Err(row) => self.finish(vec![(index, octets, *row)]),
+            }
+        }
+        jobs
+    }
+
+    fn examine(self: &Arc<Self>, jobs: Vec<Job>) {
+        let mut rows = Vec::with_capacity(jobs.len());
+        let mut waiting = Vec::new();
+        for mut job in jobs {
+            let view = RunView {
+                cache: &self.engine.cache,
+                run: self.run,
+                pinned: &job.pinned,
+            };
+            match job.examination.evaluate(&view, &self.engine.policy) {
+                Ok(row) => rows.push((job.index, job.octets, row)),
+                Err(missing) => waiting.push((job, missing)),
+            }
+        }
+        self.finish(rows);
+        self.park(waiting);
+    }
+
+    fn finish(&self, rows: Vec<(u64, u64, Verdict)>) {
+        if rows.is_empty() {
+            return;
+        }
+        let mut state = self.lock();
+        for (index, octets, row) in rows {
+            state.finish(index, octets, row);
+        }
+        drop(state);
+        self.rows.notify_all();
+        self.work.notify_all();
+    }
+
+    /// Lets messages step aside until their answers are there, and asks for those that nobody asks for yet.
+    fn park(self: &Arc<Self>, waiting: Vec<(Job, Vec<Question>)>) {
+        if waiting.is_empty() {
+            return;
+        }
+        let mut wanted = Vec::new();
+        {
+            let mut state = self.lock();
+            for (mut job, missing) in waiting {
+                job.examination.detach();
+                let index = job.index;
+                state.parked.insert(
+                    index,
+                    Parked {
+                        job,
+                        missing: missing.len(),
+                    },
+                );
+                wanted.extend(missing.into_iter().map(|question| (index, question)));
+            }
+        }
+        let mut to_ask = Vec::new();
+        for (index, question) in wanted {
+            let (shared, own) = (Arc::clone(self), question.clone());
+            let waiter = Box::new(move |entry| shared.answered(index, own, entry));
+            match self.engine.cache.claim(self.run, &question, waiter) {
+                Claim::Ready(entry) => self.answered(index, question, entry),
+                Claim::Ask => to_ask.push(question),
+                Claim::Wait => {}
+            }
+        }
+        self.engine.ask(to_ask);
+    }
+
+    fn answered(&self, index: u64, question: Question, entry: Arc<Entry>) {
+        let mut state = self.lock();
+        let Some(parked) = state.parked.get_mut(&index) else {
+            return;
+        };
+        parked.job.pinned.push((question, entry));
+        parked.missing -= 1;
+        if parked.missing > 0 {
+            return;
+        }
+        if let Some(parked) = state.parked.remove(&index) {
+            state.ready.push(parked.job);
+        }
+        drop(state);
+        self.work.notify_one();
+    }
+}
+
+/// Takes a lock also after a panic: what it guards is consistent between statements.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

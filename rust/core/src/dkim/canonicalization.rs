@@ -1,0 +1,344 @@
+//! The canonical forms of header fields and bodies (RFC 6376 §3.4), as streams of octets into a sink.
+//!
+//! Knows what each algorithm changes; must not know hashes, signatures or which fields are signed. A bare LF is read
+//! as CRLF everywhere (the public contract), a bare CR is an ordinary octet. Nothing is copied but what is short.
+
+use crate::dkim::anomaly::{Anomaly, BareLineFeed, RelaxedBody, RelaxedField, Scanner};
+use crate::message::is_wsp;
+use crate::tag_list::trim_fws;
+
+/// The two algorithms of RFC 6376 §3.4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Canonicalization {
+    Simple,
+    Relaxed,
+}
+
+impl Canonicalization {
+    /// One half of `c=`, compared without case.
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        if name.eq_ignore_ascii_case("simple") {
+            Some(Self::Simple)
+        } else if name.eq_ignore_ascii_case("relaxed") {
+            Some(Self::Relaxed)
+        } else {
+            None
+        }
+    }
+}
+
+/// Takes a stream of octets.
+pub(crate) trait Sink {
+    /// Appends octets.
+    fn write(&mut self, octets: &[u8]);
+}
+
+impl Sink for Vec<u8> {
+    fn write(&mut self, octets: &[u8]) {
+        self.extend_from_slice(octets);
+    }
+}
+
+/// Octets gathered before they go on: a hash wants long pieces, and this much stays in the nearest cache.
+const GATHER_OCTETS: usize = 4096;
+/// A stretch of this many octets goes on without a copy.
+const DIRECT_OCTETS: usize = 512;
+
+/// Gathers short pieces for a sink that wants long ones.
+pub(crate) struct Gather<'a, S: Sink> {
+    sink: &'a mut S,
+    buffer: Vec<u8>,
+}
+
+impl<'a, S: Sink> Gather<'a, S> {
+    pub(crate) fn new(sink: &'a mut S) -> Self {
+        Self {
+            sink,
+            buffer: Vec::with_capacity(GATHER_OCTETS),
+        }
+    }
+
+    fn flush(&mut self) {
+        if !self.buffer.is_empty() {
+            self.sink.write(&self.buffer);
+            self.buffer.clear();
+        }
+    }
+}
+
+impl<S: Sink> Sink for Gather<'_, S> {
+    fn write(&mut self, octets: &[u8]) {
+        if octets.len() >= DIRECT_OCTETS {
+            self.flush();
+            self.sink.write(octets);
+            return;
+        }
+        if self.buffer.len() + octets.len() > GATHER_OCTETS {
+            self.flush();
+        }
+        self.buffer.extend_from_slice(octets);
+    }
+}
+
+impl<S: Sink> Drop for Gather<'_, S> {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}
+
+/// Writes the canonical form of a whole body.
+pub(crate) fn write_body<S: Sink>(canonicalization: Canonicalization, body: &[u8], sink: &mut S) {
+    let mut gather = Gather::new(sink);
+    match canonicalization {
+        // RFC 6376 §3.4.3: empty lines at the end become one CRLF, also where there is no body at all.
+        Canonicalization::Simple => {
+            write_lines(trim_empty_lines(body), &mut gather);
+            gather.write(b"\r\n");
+        }
+        // RFC 6376 §3.4.4: a body of nothing but white space and empty lines has no octets.
+        Canonicalization::Relaxed => {
+            let content = trim_blank_lines(body);
+            if !content.is_empty() {
+                write_relaxed::<RelaxedBody>(content, &mut gather);
+                gather.write(b"\r\n");
+            }
+        }
+    }
+}
+
+/// The body without the line ends at its end.
+fn trim_empty_lines(body: &[u8]) -> &[u8] {
+    let mut rest = body;
+    while let [head @ .., b'\r', b'\n'] | [head @ .., b'\n'] = rest {
+        rest = head;
+    }
+    rest
+}
+
+/// The body without the line ends and the white space at its end.
+fn trim_blank_lines(body: &[u8]) -> &[u8] {
+    let mut rest = body;
+    while let [head @ .., b'\r', b'\n'] | [head @ .., b'\n' | b' ' | b'\t'] = rest {
+        rest = head;
+    }
+    rest
+}
+
+/// Writes octets with each bare LF as CRLF.
+pub(crate) fn write_lines<S: Sink>(octets: &[u8], sink: &mut S) {
+    let mut scanner = Scanner::<BareLineFeed>::new(octets);
+    let mut done = 0;
+    while let Some(position) = scanner.next_from(done) {
+        sink.write(octets.get(done..position).unwrap_or_default());
+        sink.write(b"\r\n");
+        done = position + 1;
+    }
+    sink.write(octets.get(done..).unwrap_or_default());
+}
+
+/// Writes content that neither ends in white space nor in a line end: each run of white space becomes one space, or
+/// nothing before a line end; in a body a bare LF becomes CRLF, in a field folds belong to the white space.
+fn write_relaxed<A: Relaxed>(content: &[u8], sink: &mut impl Sink) {
+    let mut scanner = Scanner::<A>::new(content);
+    let (mut done, mut from) = (0, 0);
+    while let Some(position) = scanner.next_from(from) {
+        let (clean, rest) = content.split_at_checked(position).unwrap_or((content, &[]));
+        sink.write(clean.get(done..).unwrap_or_default());
+        let (length, replacement) = A::replace(rest);
+        sink.write(replacement);
+        done = position + length;
+        // The octet at `done` has been looked at unless it begins something new.
+        from = done.max(position + 1);
+    }
+    sink.write(content.get(done..).unwrap_or_default());
+}
+
+/// What a relaxed algorithm makes of the octets at an anomaly.
+trait Relaxed: Anomaly {
+    /// Length of what is replaced at the start of `rest`, and what stands for it.
+    fn replace(rest: &[u8]) -> (usize, &'static [u8]);
+}
+
+impl Relaxed for RelaxedBody {
+    fn replace(rest: &[u8]) -> (usize, &'static [u8]) {
+        let blanks = rest.iter().take_while(|octet| is_wsp(**octet)).count();
+        match rest.get(blanks..) {
+            Some([b'\r', b'\n', ..]) => (blanks + 2, b"\r\n"),
+            Some([b'\n', ..]) => (blanks + 1, b"\r\n"),
+            _ if blanks > 0 => (blanks, b" "),
+            _ => (0, b""),
+        }
+    }
+}
+
+impl Relaxed for RelaxedField {
+    fn replace(rest: &[u8]) -> (usize, &'static [u8]) {
+        let blanks = rest.len() - trim_fws_start(rest).len();
+        (blanks, if blanks > 0 { b" " } else { b"" })
+    }
+}
+
+fn trim_fws_start(octets: &[u8]) -> &[u8] {
+    let mut rest = octets;
+    while let [b'\r', b'\n', tail @ ..] | [b' ' | b'\t' | b'\n', tail @ ..] = rest {
+        rest = tail;
+    }
+    rest
+}
+
+/// Writes the relaxed form of a field without its final CRLF (RFC 6376 §3.4.2).
+pub(crate) fn write_relaxed_field(name: &[u8], value: &[u8], sink: &mut Vec<u8>) {
+    sink.extend(name.iter().map(u8::to_ascii_lowercase));
+    sink.write(b":");
+    write_relaxed::<RelaxedField>(trim_fws(value), sink);
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn body(canonicalization: Canonicalization, octets: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        write_body(canonicalization, octets, &mut out);
+        out
+    }
+
+    fn field(name: &str, value: &str) -> String {
+        let mut out = Vec::new();
+        write_relaxed_field(name.as_bytes(), value.as_bytes(), &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    /// RFC 6376 §3.4.3 and §3.4.4 word by word: lines first, then each line, then the end.
+    fn reference(canonicalization: Canonicalization, octets: &[u8]) -> Vec<u8> {
+        let mut lines = vec![Vec::new()];
+        for octet in octets {
+            if *octet == b'\n' {
+                let line = lines.last_mut().unwrap();
+                if line.last() == Some(&b'\r') {
+                    line.pop();
+                }
+                lines.push(Vec::new());
+            } else {
+                lines.last_mut().unwrap().push(*octet);
+            }
+        }
+        if canonicalization == Canonicalization::Relaxed {
+            for line in &mut lines {
+                let mut relaxed: Vec<u8> = Vec::new();
+                for octet in line.iter() {
+                    let octet = if *octet == b'\t' { b' ' } else { *octet };
+                    if octet != b' ' || relaxed.last() != Some(&b' ') {
+                        relaxed.push(octet);
+                    }
+                }
+                if relaxed.last() == Some(&b' ') {
+                    relaxed.pop();
+                }
+                *line = relaxed;
+            }
+        }
+        while lines.last().is_some_and(Vec::is_empty) {
+            lines.pop();
+        }
+        let mut out: Vec<u8> = lines
+            .iter()
+            .flat_map(|line| [line, &b"\r\n"[..]].concat())
+            .collect();
+        if out.is_empty() && canonicalization == Canonicalization::Simple {
+            out.extend_from_slice(b"\r\n");
+        }
+        out
+    }
+
+    #[test]
+    fn rfc6376_3_4_all_small_bodies_equal_the_reference() {
+        let symbols = b"\r\n \ta";
+        for length in 0..=6_u32 {
+            for number in 0..5_usize.pow(length) {
+                let octets: Vec<u8> = (0..length)
+                    .map(|place| symbols[number / 5_usize.pow(place) % 5])
+                    .collect();
+                for canonicalization in [Canonicalization::Simple, Canonicalization::Relaxed] {
+                    assert_eq!(
+                        body(canonicalization, &octets),
+                        reference(canonicalization, &octets),
+                        "{canonicalization:?} {:?}",
+                        String::from_utf8_lossy(&octets)
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn rfc6376_3_4_5_examples() {
+        let octets = b" C \r\nD \t E\r\n\r\n\r\n";
+        assert_eq!(body(Canonicalization::Relaxed, octets), b" C\r\nD E\r\n");
+        assert_eq!(body(Canonicalization::Simple, octets), b" C \r\nD \t E\r\n");
+        assert_eq!(field("A", " X"), "a:X");
+        assert_eq!(field("B", " Y\t\r\n\tZ  "), "b:Y Z");
+    }
+
+    #[test]
+    fn rfc6376_3_4_2_relaxed_fields() {
+        for (value, expected) in [
+            ("", "x:"),
+            (" \t", "x:"),
+            ("\r\n \r\n a\r\n \r\n\tb \r\n ", "x:a b"),
+            ("a\n b\r c", "x:a b\r c"),
+            (" \u{a0}a", "x:\u{a0}a"),
+        ] {
+            assert_eq!(field("X", value), expected, "{value:?}");
+        }
+    }
+
+    fn octets() -> impl Strategy<Value = Vec<u8>> {
+        prop::collection::vec(prop::sample::select(b"\r\n\n \tabcdefgh".to_vec()), 0..400)
+    }
+
+    proptest! {
+        #[test]
+        fn longer_bodies_equal_the_reference(octets in octets()) {
+            for canonicalization in [Canonicalization::Simple, Canonicalization::Relaxed] {
+                prop_assert_eq!(body(canonicalization, &octets), reference(canonicalization, &octets));
+            }
+        }
+
+        #[test]
+        fn canonicalization_is_idempotent(octets in octets()) {
+            for canonicalization in [Canonicalization::Simple, Canonicalization::Relaxed] {
+                let once = body(canonicalization, &octets);
+                prop_assert_eq!(body(canonicalization, &once), once);
+            }
+        }
+
+        #[test]
+        fn line_ends_make_no_difference(octets in prop::collection::vec(prop::sample::select(b"\n \tabc".to_vec()), 0..300)) {
+            let crlf = String::from_utf8(octets.clone()).unwrap().replace('\n', "\r\n");
+            for canonicalization in [Canonicalization::Simple, Canonicalization::Relaxed] {
+                prop_assert_eq!(body(canonicalization, &octets), body(canonicalization, crlf.as_bytes()));
+            }
+        }
+    }
+
+    #[test]
+    fn long_stretches_pass_the_gathering_buffer_in_order() {
+        let mut octets = Vec::new();
+        for number in 0..3_000_usize {
+            octets.extend(std::iter::repeat_n(
+                b'a' + u8::try_from(number % 26).unwrap(),
+                number % 700,
+            ));
+            octets.extend_from_slice(if number % 3 == 0 { b"\t\n" } else { b"\r\n" });
+        }
+        for canonicalization in [Canonicalization::Simple, Canonicalization::Relaxed] {
+            assert_eq!(
+                body(canonicalization, &octets),
+                reference(canonicalization, &octets)
+            );
+        }
+    }
+}

@@ -1,0 +1,360 @@
+//! DKIM-Signature fields (RFC 6376 §3.5, §6.1.1), and ARC-Message-Signature fields, which are of the same form
+//! (RFC 8617 §4.1.2).
+//!
+//! Knows the tags and their grammar; must not know keys, hashes of a message, time or policy. Reads what a verdict
+//! shows even from a field that breaks a rule.
+
+use crate::crypto::HashAlgorithm;
+use crate::dkim::DkimReason;
+use crate::dkim::algorithm::Algorithm;
+use crate::dkim::canonicalization::Canonicalization;
+use crate::dkim::header_hash::OwnField;
+use crate::dkim::tag_value::{
+    colon_list, decode_base64, decode_quoted_printable, read_number, to_lower_text, to_text,
+};
+use crate::domain::Domain;
+use crate::message::Message;
+use crate::tag_list::{TagList, TagListProblem};
+
+/// Names in `h=` that are examined: each costs a search among the message's fields, and 100 is already rare.
+pub(crate) const SIGNED_NAME_LIMIT: usize = 1_000;
+/// Digits of `l=` (RFC 6376 §3.5).
+const LENGTH_DIGIT_LIMIT: usize = 76;
+/// Digits of `t=` and `x=` (RFC 6376 §3.5).
+const TIME_DIGIT_LIMIT: usize = 12;
+
+/// Whose field it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SignatureKind {
+    /// DKIM-Signature.
+    Dkim,
+    /// ARC-Message-Signature: `v=` is not defined, `i=` is the instance (RFC 8617 §4.1.2).
+    ArcMessage,
+}
+
+impl SignatureKind {
+    /// `c=` where it is absent.
+    ///
+    /// Deviation: RFC 8617 §4.1.2 leaves the default of RFC 6376 §3.5 in force; the test suite of the authors of ARC
+    /// wants relaxed, and no sealer in use leaves `c=` out.
+    const fn default_canonicalization(self) -> &'static [u8] {
+        match self {
+            Self::Dkim => b"simple/simple",
+            Self::ArcMessage => b"relaxed/relaxed",
+        }
+    }
+}
+
+/// What a field says of itself, as far as it can be read.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Facts {
+    pub(crate) domain: Option<Domain>,
+    pub(crate) selector: Option<String>,
+    pub(crate) auid: Option<String>,
+    pub(crate) algorithm: Option<String>,
+    pub(crate) canonicalization: Option<String>,
+    pub(crate) signed_headers: Vec<String>,
+    pub(crate) signed_at: Option<i64>,
+    pub(crate) expires_at: Option<i64>,
+}
+
+/// A signature over a hash, and where its key is published: what DKIM-Signature, ARC-Message-Signature and ARC-Seal
+/// have in common.
+#[derive(Clone, Debug)]
+pub(crate) struct SignedHash {
+    pub(crate) algorithm: Algorithm,
+    /// `b=`.
+    pub(crate) octets: Vec<u8>,
+    /// Where the key record is published (RFC 6376 §3.6.2.1).
+    pub(crate) key_name: Domain,
+    pub(crate) own: OwnField,
+}
+
+/// A signature that may be verified.
+#[derive(Clone, Debug)]
+pub(crate) struct Signature {
+    pub(crate) hash: SignedHash,
+    pub(crate) header: Canonicalization,
+    pub(crate) body: Canonicalization,
+    /// `bh=`.
+    pub(crate) body_hash: Vec<u8>,
+    /// `l=`.
+    pub(crate) body_length: Option<u64>,
+    /// The domain of `i=` lies below `d=`.
+    pub(crate) has_auid_below: bool,
+}
+
+/// Reads the field at `position`: what it says, and whether it may be verified.
+pub(crate) fn read(
+    message: &Message,
+    position: usize,
+    kind: SignatureKind,
+) -> (Facts, Result<Signature, DkimReason>) {
+    let Some(field) = message.fields().get(position) else {
+        return (Facts::default(), Err(DkimReason::TagListMalformed));
+    };
+    let tags = TagList::parse(message.value(field));
+    let facts = Facts::read(&tags, kind);
+    let signature = check(&tags, &facts, kind, position);
+    (facts, signature)
+}
+
+impl Facts {
+    /// Reads what is unambiguous, also where something else is broken.
+    pub(crate) fn read(tags: &TagList<'_>, kind: SignatureKind) -> Self {
+        let domain = tags.value(b"d").and_then(read_domain);
+        let is_readable = tags.problem().is_none();
+        let auid = match tags.value(b"i") {
+            _ if kind == SignatureKind::ArcMessage => None,
+            Some(value) => read_auid(value).map(|(auid, _)| auid),
+            // RFC 6376 §6.1.1: without i= behave as if it were "@d".
+            None if is_readable => domain.as_ref().map(|domain| format!("@{domain}")),
+            None => None,
+        };
+        let time = |name: &[u8]| {
+            let number = read_number(tags.value(name)?, TIME_DIGIT_LIMIT)?;
+            i64::try_from(number).ok()
+        };
+        Self {
+            selector: tags.value(b"s").and_then(read_selector).map(to_text),
+            auid,
+            algorithm: tags.value(b"a").map(to_lower_text),
+            canonicalization: match tags.value(b"c") {
+                Some(value) => Some(both_halves(value)),
+                None => is_readable.then(|| both_halves(kind.default_canonicalization())),
+            },
+            signed_headers: tags.value(b"h").map(read_names).unwrap_or_default(),
+            signed_at: time(b"t"),
+            expires_at: time(b"x"),
+            domain,
+        }
+    }
+}
+
+/// RFC 6376 §6.1.1: any inconsistency makes the field useless; the first one found is the reason.
+fn check(
+    tags: &TagList<'_>,
+    facts: &Facts,
+    kind: SignatureKind,
+    position: usize,
+) -> Result<Signature, DkimReason> {
+    if let Some(problem) = tags.problem() {
+        return Err(problem.into());
+    }
+    if kind == SignatureKind::Dkim && tags.value(b"v").is_some_and(|value| value != b"1") {
+        return Err(DkimReason::VersionUnsupported);
+    }
+    let required: &[&[u8]] = match kind {
+        SignatureKind::Dkim => &[b"v", b"a", b"b", b"bh", b"d", b"h", b"s"],
+        SignatureKind::ArcMessage => &[b"a", b"b", b"bh", b"d", b"h", b"s"],
+    };
+    if required.iter().any(|name| tags.value(name).is_none()) {
+        return Err(DkimReason::TagMissing);
+    }
+    let hash = read_signed_hash(tags, facts, position)?;
+    let (header, body) =
+        read_canonicalization(tags.value(b"c").unwrap_or(kind.default_canonicalization()))?;
+    check_query_methods(tags.value(b"q").unwrap_or(b"dns/txt"))?;
+    let body_hash = read_body_hash(tags.value(b"bh").unwrap_or_default(), hash.algorithm)?;
+    let has_auid_below = match kind {
+        SignatureKind::Dkim => check_auid(tags.value(b"i"), facts)?,
+        SignatureKind::ArcMessage => false,
+    };
+    check_signed_names(tags.value(b"h").unwrap_or_default(), facts, kind)?;
+    let body_length = tags
+        .value(b"l")
+        .map(|value| read_number(value, LENGTH_DIGIT_LIMIT).ok_or(DkimReason::BodyLengthInvalid));
+    let body_length = body_length.transpose()?;
+    check_times(tags, facts)?;
+    Ok(Signature {
+        hash,
+        header,
+        body,
+        body_hash,
+        body_length,
+        has_auid_below,
+    })
+}
+
+impl From<TagListProblem> for DkimReason {
+    fn from(problem: TagListProblem) -> Self {
+        match problem {
+            TagListProblem::Malformed => Self::TagListMalformed,
+            TagListProblem::Duplicate => Self::TagDuplicate,
+        }
+    }
+}
+
+/// `a=`, `b=`, `d=` and `s=`, which must be present.
+pub(crate) fn read_signed_hash(
+    tags: &TagList<'_>,
+    facts: &Facts,
+    position: usize,
+) -> Result<SignedHash, DkimReason> {
+    let value = |name: &[u8]| tags.value(name).ok_or(DkimReason::TagMissing);
+    let signature = tags.tag(b"b").ok_or(DkimReason::TagMissing)?;
+    // RFC 6376 §3.3.4: an algorithm that is not known makes the signature unusable.
+    let algorithm = Algorithm::from_name(value(b"a")?).ok_or(DkimReason::AlgorithmUnsupported)?;
+    let octets = decode_base64(signature.value).ok_or(DkimReason::SignatureEncoding)?;
+    let domain = facts.domain.as_ref().ok_or(DkimReason::DomainInvalid)?;
+    let selector = read_selector(value(b"s")?).ok_or(DkimReason::SelectorInvalid)?;
+    Ok(SignedHash {
+        algorithm,
+        octets,
+        key_name: key_name(selector, domain).ok_or(DkimReason::SelectorInvalid)?,
+        own: OwnField {
+            position,
+            signature_span: signature.span.clone(),
+        },
+    })
+}
+
+/// Where the key is published (RFC 6376 §3.6.2.1); U-labels become A-labels (RFC 8616 §5).
+fn key_name(selector: &[u8], domain: &Domain) -> Option<Domain> {
+    let selector = Domain::parse_host(std::str::from_utf8(selector).ok()?)?;
+    domain.prepend("_domainkey")?.prepend(selector.as_str())
+}
+
+/// `d=`: two or more labels of letters, digits and hyphens, no final dot (RFC 6376 §3.5).
+pub(crate) fn read_domain(value: &[u8]) -> Option<Domain> {
+    if value.ends_with(b".") {
+        return None;
+    }
+    let domain = Domain::parse_host(std::str::from_utf8(value).ok()?)?;
+    let is_sub_domain = |label: &str| {
+        let is_let_dig =
+            |octet: Option<u8>| octet.is_some_and(|octet| octet.is_ascii_alphanumeric());
+        is_let_dig(label.bytes().next())
+            && is_let_dig(label.bytes().next_back())
+            && !label.contains('_')
+    };
+    (domain.label_count() >= 2 && domain.labels().all(is_sub_domain)).then_some(domain)
+}
+
+/// `s=` as written, if it is a name (RFC 6376 §3.1).
+///
+/// Deviation: an underscore is accepted, because published selectors have it (`susede2_ed25519`).
+pub(crate) fn read_selector(value: &[u8]) -> Option<&[u8]> {
+    let text = std::str::from_utf8(value).ok()?;
+    let is_name = !value.ends_with(b".") && Domain::parse_host(text).is_some();
+    is_name.then_some(value)
+}
+
+/// `c=` (RFC 6376 §3.5), compared without case.
+fn read_canonicalization(value: &[u8]) -> Result<(Canonicalization, Canonicalization), DkimReason> {
+    let text = both_halves(value);
+    let (header, body) = text.split_once('/').unwrap_or_default();
+    Canonicalization::from_name(header)
+        .zip(Canonicalization::from_name(body))
+        .ok_or(DkimReason::CanonicalizationUnsupported)
+}
+
+/// RFC 6376 §3.5: a single name is the header's algorithm, the body's is then simple.
+fn both_halves(value: &[u8]) -> String {
+    let mut text = to_lower_text(value);
+    if !text.contains('/') {
+        text.push_str("/simple");
+    }
+    text
+}
+
+/// `q=`: unknown methods are ignored (RFC 6376 §3.5); where none is left the key cannot be found.
+fn check_query_methods(value: &[u8]) -> Result<(), DkimReason> {
+    colon_list(value)
+        .any(|method| method.eq_ignore_ascii_case(b"dns/txt"))
+        .then_some(())
+        .ok_or(DkimReason::QueryMethodUnsupported)
+}
+
+/// `bh=`: exactly as long as the hash, before anything is compared.
+fn read_body_hash(value: &[u8], algorithm: Algorithm) -> Result<Vec<u8>, DkimReason> {
+    let length = match algorithm.hash() {
+        HashAlgorithm::Sha1 => 20,
+        HashAlgorithm::Sha256 => 32,
+    };
+    decode_base64(value)
+        .filter(|octets| octets.len() == length)
+        .ok_or(DkimReason::BodyHashEncoding)
+}
+
+/// `i=`: the decoded text and its domain; `None` when it is no address (RFC 6376 §3.5).
+///
+/// Deviation: the local-part may be any text without control characters and without an unquoted `@`; nothing is done
+/// with it, and addresses such as `a..b@` exist.
+fn read_auid(value: &[u8]) -> Option<(String, Domain)> {
+    let text = String::from_utf8(decode_quoted_printable(value)?).ok()?;
+    let (local_part, domain) = text.rsplit_once('@')?;
+    let is_quoted =
+        local_part.len() >= 2 && local_part.starts_with('"') && local_part.ends_with('"');
+    let is_local_part =
+        !local_part.contains(char::is_control) && (is_quoted || !local_part.contains('@'));
+    if !is_local_part || domain.ends_with('.') {
+        return None;
+    }
+    let domain = Domain::parse_host(domain)?;
+    Some((text, domain))
+}
+
+/// RFC 6376 §6.1.1: the domain of `i=` must be that of `d=` or below it. True when it lies below.
+fn check_auid(value: Option<&[u8]>, facts: &Facts) -> Result<bool, DkimReason> {
+    let Some(value) = value else {
+        return Ok(false);
+    };
+    let (_, domain) = read_auid(value).ok_or(DkimReason::AuidInvalid)?;
+    let signing_domain = facts.domain.as_ref().ok_or(DkimReason::DomainInvalid)?;
+    if !domain.is_equal_or_below(signing_domain) {
+        return Err(DkimReason::AuidMismatch);
+    }
+    Ok(domain != *signing_domain)
+}
+
+/// The names of `h=` in lower case, in order; none when there are too many.
+fn read_names(value: &[u8]) -> Vec<String> {
+    if has_too_many_names(value) {
+        return Vec::new();
+    }
+    colon_list(value).map(to_lower_text).collect()
+}
+
+fn has_too_many_names(value: &[u8]) -> bool {
+    colon_list(value).nth(SIGNED_NAME_LIMIT).is_some()
+}
+
+/// `h=`: field names (RFC 6376 §3.5), one of them From (RFC 6376 §6.1.1).
+///
+/// Deviation: RFC 8617 §4.1.2 asks the same of ARC-Message-Signature; the test suite of the authors of ARC wants
+/// chains to pass whose list is empty or has empty names, so there From and a name in each place are not required.
+fn check_signed_names(value: &[u8], facts: &Facts, kind: SignatureKind) -> Result<(), DkimReason> {
+    if has_too_many_names(value) {
+        return Err(DkimReason::LimitExceeded);
+    }
+    let is_dkim = kind == SignatureKind::Dkim;
+    // RFC 5322 §2.2: a field name is printable ASCII without the colon.
+    let is_field_name =
+        |name: &[u8]| name.iter().all(u8::is_ascii_graphic) && !(name.is_empty() && is_dkim);
+    if !colon_list(value).all(is_field_name) {
+        return Err(DkimReason::SignedHeadersInvalid);
+    }
+    if is_dkim && !facts.signed_headers.iter().any(|name| name == "from") {
+        return Err(DkimReason::FromUnsigned);
+    }
+    Ok(())
+}
+
+/// `t=` and `x=` (RFC 6376 §3.5): `x=` must be greater than `t=` if both are present.
+fn check_times(tags: &TagList<'_>, facts: &Facts) -> Result<(), DkimReason> {
+    let is_unreadable =
+        |name: &[u8], time: Option<i64>| tags.value(name).is_some() && time.is_none();
+    if is_unreadable(b"t", facts.signed_at) || is_unreadable(b"x", facts.expires_at) {
+        return Err(DkimReason::TimeInvalid);
+    }
+    match (facts.signed_at, facts.expires_at) {
+        (Some(signed_at), Some(expires_at)) if expires_at <= signed_at => {
+            Err(DkimReason::ExpiryBeforeTimestamp)
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,111 @@
+//! What every run of a verifier shares, and the loop for whatever is not a message of a batch.
+//!
+//! Evaluate, ask for what is missing, evaluate again: no async, nothing to misuse.
+
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+use crate::batch::{Batch, lock};
+use crate::dns::{Answer, Cache, Claim, Entry, Lookup, Question, Resolver, Run, RunView};
+use crate::evaluate::{Examination, Input, Now};
+use crate::policy::Policy;
+use crate::verdict::Verdict;
+
+/// What every run of a verifier shares.
+pub struct Engine {
+    resolver: Arc<dyn Resolver>,
+    pub(crate) cache: Arc<Cache>,
+    pub(crate) policy: Arc<Policy>,
+}
+
+impl Engine {
+    /// An engine that asks `resolver` and remembers in `cache`.
+    pub fn new(resolver: Arc<dyn Resolver>, cache: Arc<Cache>, policy: Arc<Policy>) -> Self {
+        Self {
+            resolver,
+            cache,
+            policy,
+        }
+    }
+
+    /// Its policy.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Verifies one message on this thread.
+    pub fn verify(&self, input: Input, now: Now) -> Verdict {
+        match Examination::begin(input, now) {
+            Err(row) => *row,
+            Ok(mut examination) => self.resolve(|view| examination.evaluate(view, &self.policy)),
+        }
+    }
+
+    /// Evaluates until no question is missing, asking in between; for whatever is not a message of a batch.
+    pub fn resolve<T>(
+        &self,
+        mut evaluate: impl FnMut(&dyn Lookup) -> Result<T, Vec<Question>>,
+    ) -> T {
+        let run = self.cache.begin_run();
+        let mut pinned = Vec::new();
+        loop {
+            match evaluate(&RunView {
+                cache: &self.cache,
+                run,
+                pinned: &pinned,
+            }) {
+                Ok(value) => return value,
+                Err(missing) => pinned.extend(self.ask_and_wait(run, missing)),
+            }
+        }
+    }
+
+    fn ask_and_wait(&self, run: Run, missing: Vec<Question>) -> Vec<(Question, Arc<Entry>)> {
+        let count = missing.len();
+        let arrived = Arc::new((Mutex::new(Vec::with_capacity(count)), Condvar::new()));
+        let arrive =
+            |arrived: &Arc<(Mutex<Vec<_>>, Condvar)>, question: Question, entry: Arc<Entry>| {
+                lock(&arrived.0).push((question, entry));
+                arrived.1.notify_one();
+            };
+        let mut to_ask = Vec::new();
+        for question in missing {
+            let (waiting, own) = (Arc::clone(&arrived), question.clone());
+            match self.cache.claim(
+                run,
+                &question,
+                Box::new(move |entry| arrive(&waiting, own, entry)),
+            ) {
+                Claim::Ready(entry) => arrive(&arrived, question, entry),
+                Claim::Ask => to_ask.push(question),
+                Claim::Wait => {}
+            }
+        }
+        self.ask(to_ask);
+        let mut done = lock(&arrived.0);
+        while done.len() < count {
+            done = arrived.1.wait(done).unwrap_or_else(PoisonError::into_inner);
+        }
+        std::mem::take(&mut *done)
+    }
+
+    pub(crate) fn ask(&self, questions: Vec<Question>) {
+        if questions.is_empty() {
+            return;
+        }
+        let cache = Arc::clone(&self.cache);
+        self.resolver.ask(
+            questions,
+            Arc::new(move |question: &Question, answer: Answer| cache.deliver(question, answer)),
+        );
+    }
+
+    /// Starts verifying everything that `source` yields, on `workers` threads; take the rows from the batch.
+    pub fn start(
+        self: &Arc<Self>,
+        source: Box<dyn Iterator<Item = Input> + Send>,
+        now: Now,
+        workers: usize,
+    ) -> Batch {
+        Batch::start(self, source, now, workers)
+    }
+}

@@ -1,0 +1,420 @@
+//! One message, evaluated as far as the answers go: the order of the checks, and the row they fill.
+//!
+//! Parsing, hashing and public-key work are kept in an [`Examination`]; evaluating again costs microseconds.
+
+use bytes::Bytes;
+
+use crate::dkim::{BodyHashes, Check, DkimResult, DkimVerdict, Signatures};
+use crate::dns::{Answers, Lookup, Pending, Question};
+use crate::envelope::Envelope;
+use crate::message::{MESSAGE_OCTET_LIMIT, Message, Repair};
+use crate::policy::Policy;
+use crate::verdict::{ErrorReason, Source, Verdict};
+use crate::{arc, author, crypto, disposition, dmarc, header_facts, mbox_quoting, spf};
+
+/// What time a message is judged by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Now {
+    /// The time of receipt: the envelope's, else the topmost Received field's, else none.
+    Received,
+    /// This time, Unix seconds.
+    At(i64),
+}
+
+/// A message on its way to a verdict.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// Where the message stands in its source.
+    pub id: String,
+    /// Octets as stored; the error when they could not be had.
+    pub octets: Result<Bytes, ErrorReason>,
+    /// Octets as stored, also when they could not be had.
+    pub size: u64,
+    /// What SMTP said.
+    pub envelope: Envelope,
+    /// The body may carry the `>From ` quoting of an mbox.
+    pub is_mbox: bool,
+    /// What was odd about how the source stores the message.
+    pub repairs: Vec<Repair>,
+}
+
+impl Input {
+    /// An input of octets at hand.
+    pub fn new(id: String, octets: Bytes, envelope: Envelope) -> Self {
+        let size = u64::try_from(octets.len()).unwrap_or(u64::MAX);
+        let is_too_large = octets.len() > MESSAGE_OCTET_LIMIT;
+        let octets = if is_too_large {
+            Err(ErrorReason::MessageTooLarge)
+        } else {
+            Ok(octets)
+        };
+        Self {
+            id,
+            octets,
+            size,
+            envelope,
+            is_mbox: false,
+            repairs: Vec::new(),
+        }
+    }
+}
+
+/// One reading of a message: as stored, or with its mbox quoting undone.
+struct Reading {
+    message: Message,
+    signatures: Signatures,
+    chain: arc::Chain,
+    bodies: BodyHashes,
+}
+
+impl Reading {
+    fn new(message: Message) -> Self {
+        Self {
+            signatures: Signatures::parse(&message),
+            chain: arc::Chain::parse(&message),
+            bodies: BodyHashes::default(),
+            message,
+        }
+    }
+}
+
+/// What DKIM and ARC say of one reading.
+struct Evidence {
+    dkim: Vec<DkimVerdict>,
+    arc: arc::ArcVerdict,
+}
+
+impl Evidence {
+    fn passes(&self) -> usize {
+        let is_pass = |signature: &&DkimVerdict| signature.result == DkimResult::Pass;
+        self.dkim.iter().filter(is_pass).count()
+            + usize::from(self.arc.result == arc::ArcResult::Pass)
+    }
+
+    fn has_body_failure(&self) -> bool {
+        self.dkim
+            .iter()
+            .any(|signature| signature.body_hash == Check::Fail)
+            || self.arc.result == arc::ArcResult::Fail
+    }
+}
+
+/// A message being verified, with everything that is already known of it.
+pub struct Examination {
+    id: String,
+    size: u64,
+    envelope: Envelope,
+    is_mbox: bool,
+    repairs: Vec<Repair>,
+    received_at: Option<i64>,
+    received_source: Source,
+    judged_at: Option<i64>,
+    author: author::Author,
+    stored: Reading,
+    /// Readings with the quoting undone, made when the stored one fails.
+    unquoted: Option<Vec<Reading>>,
+}
+
+impl Examination {
+    /// Splits the message; the row of a message without octets is its error.
+    ///
+    /// # Errors
+    /// The finished row when there is nothing to examine.
+    pub fn begin(input: Input, now: Now) -> Result<Self, Box<Verdict>> {
+        let octets = match input.octets {
+            Ok(octets) => octets,
+            Err(error) => return Err(Box::new(Verdict::failed(input.id, input.size, error))),
+        };
+        let message = Message::parse(octets);
+        let (received_at, received_source) = match (
+            input.envelope.received_at,
+            header_facts::received_at(&message),
+        ) {
+            (Some(time), _) => (
+                Some(time),
+                input
+                    .envelope
+                    .sources
+                    .map_or(Source::Explicit, |sources| sources.received_at),
+            ),
+            (None, Some(time)) => (Some(time), Source::Received),
+            (None, None) => (None, Source::Missing),
+        };
+        Ok(Self {
+            id: input.id,
+            size: input.size,
+            envelope: input.envelope,
+            is_mbox: input.is_mbox,
+            repairs: input.repairs,
+            received_at,
+            received_source,
+            judged_at: match now {
+                Now::Received => received_at,
+                Now::At(time) => Some(time),
+            },
+            author: author::author(&message),
+            stored: Reading::new(message),
+            unquoted: None,
+        })
+    }
+
+    /// Octets that the examination keeps alive.
+    pub fn octets(&self) -> u64 {
+        self.size
+    }
+
+    /// Copies the octets out of the buffer they share with other messages, so that waiting does not hold that.
+    pub fn detach(&mut self) {
+        self.stored.message.detach();
+    }
+
+    /// The verdict, or the questions that have to be answered first.
+    ///
+    /// # Errors
+    /// The missing questions, never empty.
+    pub fn evaluate(
+        &mut self,
+        lookup: &dyn Lookup,
+        policy: &Policy,
+    ) -> Result<Verdict, Vec<Question>> {
+        let answers = Answers::new(lookup);
+        self.evaluate_all(&answers, policy)
+            .map_err(|Pending| answers.missing())
+    }
+
+    /// Everything is evaluated as far as it goes, so that one round asks for all that can be known to be missing.
+    ///
+    /// The order is that of the message's budget of questions: what an attacker can inflate (HELO, ARC) comes after
+    /// what the author domain's owner relies on.
+    fn evaluate_all(&mut self, answers: &Answers<'_>, policy: &Policy) -> Result<Verdict, Pending> {
+        dmarc::expect(answers, &self.author, policy, self.judged_at);
+        let dkim = self.evaluate_dkim(answers, policy, Which::Stored);
+        let spf = spf::check_mail_from(answers, &self.envelope, policy, self.judged_at);
+        let dmarc = match (&spf, &dkim) {
+            (Ok(spf), Ok(dkim)) => {
+                dmarc::evaluate(answers, &self.author, spf, dkim, policy, self.judged_at)
+            }
+            _ => Err(Pending),
+        };
+        let spf_helo = spf::check_helo(answers, &self.envelope, policy, self.judged_at);
+        let arc = self.evaluate_arc(answers, policy, Which::Stored);
+        let (spf, spf_helo, mut dmarc) = (spf?, spf_helo?, dmarc?);
+        let mut evidence = Evidence {
+            dkim: dkim?,
+            arc: arc?,
+        };
+        let better = self.evaluate_unquoted(answers, policy, &evidence)?;
+        let mut repairs = [&self.repairs, self.stored.message.repairs()].concat();
+        if let Some(better) = better {
+            repairs.push(Repair::MboxQuoting);
+            dmarc = dmarc::evaluate(
+                answers,
+                &self.author,
+                &spf,
+                &better.dkim,
+                policy,
+                self.judged_at,
+            )?;
+            evidence = better;
+        }
+        let mut verdict = self.row(policy, evidence, spf, spf_helo, dmarc);
+        verdict.repairs = repairs;
+        verdict.dns_questions = u64::try_from(answers.asked_count()).unwrap_or(u64::MAX);
+        Ok(verdict)
+    }
+
+    fn evaluate_dkim(
+        &mut self,
+        answers: &Answers<'_>,
+        policy: &Policy,
+        which: Which,
+    ) -> Result<Vec<DkimVerdict>, Pending> {
+        let (author, judged_at) = (self.author.domain.clone(), self.judged_at);
+        let Some(reading) = self.reading(which) else {
+            return Ok(Vec::new());
+        };
+        let Reading {
+            message,
+            signatures,
+            bodies,
+            ..
+        } = reading;
+        signatures.evaluate(answers, message, bodies, policy, judged_at, author.as_ref())
+    }
+
+    fn evaluate_arc(
+        &mut self,
+        answers: &Answers<'_>,
+        policy: &Policy,
+        which: Which,
+    ) -> Result<arc::ArcVerdict, Pending> {
+        let judged_at = self.judged_at;
+        let reading = match which {
+            Which::Stored => &mut self.stored,
+            Which::Unquoted(_) => self.reading(which).ok_or(Pending)?,
+        };
+        let Reading {
+            message,
+            chain,
+            bodies,
+            ..
+        } = reading;
+        chain.evaluate(answers, message, bodies, policy, judged_at)
+    }
+
+    fn reading(&mut self, which: Which) -> Option<&mut Reading> {
+        match which {
+            Which::Stored => Some(&mut self.stored),
+            Which::Unquoted(index) => self.unquoted.as_mut()?.get_mut(index),
+        }
+    }
+
+    /// An mbox quotes body lines that begin with `From `. The stored form comes first, because the quoting may be older
+    /// than the signature; then one `>` less, then none. A reading counts only when more checks pass with it.
+    fn evaluate_unquoted(
+        &mut self,
+        answers: &Answers<'_>,
+        policy: &Policy,
+        stored: &Evidence,
+    ) -> Result<Option<Evidence>, Pending> {
+        if !self.is_mbox || !stored.has_body_failure() {
+            return Ok(None);
+        }
+        let count = self
+            .unquoted
+            .get_or_insert_with(|| unquoted_readings(&self.stored.message))
+            .len();
+        for index in 0..count {
+            let which = Which::Unquoted(index);
+            let dkim = self.evaluate_dkim(answers, policy, which)?;
+            let evidence = Evidence {
+                dkim,
+                arc: self.evaluate_arc(answers, policy, which)?,
+            };
+            if evidence.passes() > stored.passes() {
+                return Ok(Some(evidence));
+            }
+        }
+        Ok(None)
+    }
+
+    fn row(
+        &self,
+        policy: &Policy,
+        evidence: Evidence,
+        spf: spf::SpfVerdict,
+        spf_helo: spf::SpfHeloVerdict,
+        dmarc: dmarc::DmarcVerdict,
+    ) -> Verdict {
+        let message = &self.stored.message;
+        let author = author::Author {
+            organizational_domain: dmarc.organizational_domain.clone(),
+            ..self.author.clone()
+        };
+        Verdict {
+            id: self.id.clone(),
+            size: self.size,
+            message_id: header_facts::message_id(message),
+            date: header_facts::date(message),
+            sha256: policy.digest.then(|| hex_digest(message.octets())),
+            received_at: self.received_at,
+            judged_at: self.judged_at,
+            error: None,
+            author: Some(author),
+            envelope: self.envelope.to_row(self.received_source),
+            limits: self.limits(&evidence, &spf, &spf_helo, &dmarc),
+            disposition: Some(disposition::decide(&dmarc, &evidence.arc, message, policy)),
+            spf: Some(spf),
+            spf_helo: Some(spf_helo),
+            dkim: evidence.dkim,
+            arc: Some(evidence.arc),
+            dmarc: Some(dmarc),
+            flow: "unknown",
+            authentication_results: None,
+            repairs: Vec::new(),
+            dns_questions: 0,
+        }
+    }
+
+    fn limits(
+        &self,
+        evidence: &Evidence,
+        spf: &spf::SpfVerdict,
+        spf_helo: &spf::SpfHeloVerdict,
+        dmarc: &dmarc::DmarcVerdict,
+    ) -> Vec<String> {
+        let qualifications = [&spf.limits, &spf_helo.limits, &dmarc.limits];
+        let mut limits: Vec<String> = qualifications
+            .into_iter()
+            .flatten()
+            .map(|&word| word.to_owned())
+            .collect();
+        let reasons = [
+            spf.reason.code(),
+            spf_helo.reason.code(),
+            evidence.arc.reason.code(),
+            dmarc.reason.code(),
+        ];
+        let dkim = evidence
+            .dkim
+            .iter()
+            .map(|signature| signature.reason.code());
+        limits.extend(
+            reasons
+                .into_iter()
+                .chain(dkim)
+                .filter(|code| LIMIT_REASONS.contains(code))
+                .map(str::to_owned),
+        );
+        if self.judged_at.is_none() {
+            limits.push("no-receipt-time".to_owned());
+        }
+        let unlisted = self.stored.signatures.unlisted();
+        if unlisted > 0 {
+            limits.push(format!("signatures-unlisted:{unlisted}"));
+        }
+        limits.sort_unstable();
+        limits.dedup();
+        limits
+    }
+}
+
+/// Reasons that are a limit of ours or of an RFC being hit.
+const LIMIT_REASONS: &[&str] = &[
+    "dns-budget",
+    "limit-exceeded",
+    "lookup-limit",
+    "mx-limit",
+    "signature-limit",
+    "too-many-author-domains",
+    "void-limit",
+];
+
+#[derive(Clone, Copy)]
+enum Which {
+    Stored,
+    Unquoted(usize),
+}
+
+fn unquoted_readings(message: &Message) -> Vec<Reading> {
+    let body = message.body();
+    let once = mbox_quoting::unquote_once(body);
+    let all = once
+        .as_ref()
+        .and_then(|_| mbox_quoting::unquote_all(body))
+        .filter(|all| Some(all) != once.as_ref());
+    once.into_iter()
+        .chain(all)
+        .map(|body| Reading::new(message.with_body(&body)))
+        .collect()
+}
+
+fn hex_digest(octets: &[u8]) -> String {
+    let mut hash = crypto::Sha256::new();
+    hash.update(octets);
+    hash.finish()
+        .iter()
+        .fold(String::with_capacity(64), |text, octet| {
+            text + &format!("{octet:02x}")
+        })
+}
