@@ -114,18 +114,43 @@ MECHANISMS = st.one_of(
     st.sampled_from(["ip6:2001:db8::/32", "ip6:2001:db8::9", "ip6:::/0"]),
     st.tuples(st.sampled_from(["include", "a", "mx", "exists", "ptr"]), TARGETS).map(":".join),
 )
-TERMS = st.one_of(
-    st.tuples(st.sampled_from(["", "", "+", "-", "~", "?"]), MECHANISMS).map("".join),
-    st.tuples(st.just("redirect="), TARGETS).map("".join),
-    st.sampled_from(["x-unknown=%{d}", "foo", "ip4:1.2.3", "a/33", "all:x", "include:", "-"]),
+DIRECTIVES = st.tuples(st.sampled_from(["", "", "+", "-", "~", "?"]), MECHANISMS).map("".join)
+ODD_TERMS = st.sampled_from(
+    [
+        "x-unknown=%{d}",
+        "y-unknown=",
+        "foo",
+        "ip4:1.2.3",
+        "a/33",
+        "all:x",
+        "include:",
+        "-",
+        "exp=n1.example",
+    ]
 )
-RECORDS = st.lists(TERMS, max_size=6).map(lambda terms: " ".join(["v=spf1", *terms]))
-TXT_VALUES = st.one_of(
-    RECORDS.map(lambda record: [record]),
-    RECORDS.map(lambda record: ["some text", record]),
-    st.lists(RECORDS, min_size=2, max_size=2),
-    st.sampled_from([["v=spf10 -all"], ["text"], ["V=SPF1 -ALL"], ["v=spf1"]]),
-)
+REDIRECTS = TARGETS.map(lambda target: f"redirect={target}")
+
+
+@st.composite
+def spf_records(draw: st.DrawFn) -> str:
+    """Draw a record: mostly of directives, sometimes with a redirect, seldom with something odd."""
+    terms = draw(st.lists(DIRECTIVES, max_size=5))
+    if draw(st.integers(0, 3)) == 0:
+        terms.append(draw(REDIRECTS))
+    if draw(st.integers(0, 9)) == 0:
+        terms.insert(draw(st.integers(0, len(terms))), draw(ODD_TERMS))
+    if draw(st.booleans()):
+        terms.append(draw(st.sampled_from(["-all", "~all", "?all"])))
+    return " ".join(["v=spf1", *terms])
+
+
+@st.composite
+def txt_values(draw: st.DrawFn) -> list[str]:
+    """Draw a name's texts: mostly one SPF record."""
+    record = draw(spf_records())
+    odd = [["v=spf10 -all"], ["text"], ["V=SPF1 -ALL"], ["v=spf1"], [record, "v=spf1 -all"], []]
+    usual = [[record]] * 10
+    return list(draw(st.sampled_from([*usual, ["some text", record], *odd])))
 
 
 @st.composite
@@ -137,7 +162,7 @@ def spf_zones(draw: st.DrawFn) -> dict[str, Any]:
             zone[name] = draw(st.sampled_from(FAULTS))
             continue
         zone[name] = {
-            "TXT": draw(TXT_VALUES),
+            "TXT": draw(txt_values()),
             "A": draw(st.lists(st.sampled_from(ADDRESSES), max_size=2, unique=True)),
             "AAAA": draw(st.lists(st.sampled_from(ADDRESSES6), max_size=1)),
             "MX": draw(st.lists(st.sampled_from([[10, NAMES[1]], [20, NAMES[2]]]), max_size=2)),
