@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal, Self, cast
 
 import dns.message
 import dns.rdatatype
+
 from tests.dns_replies import (
     OVER_TCP,
     Fault,
