@@ -103,7 +103,7 @@ def test_another_process_gives_the_same_digest() -> None:
     )
     files = [str(generate.FOLDER / "dns.json"), str(generate.FOLDER / "sample.mbox")]
     printed = {
-        subprocess.run(  # noqa: S603
+        subprocess.run(
             [sys.executable, "-c", program, *files],
             cwd=ROOT,
             env={**os.environ, "PYTHONHASHSEED": seed},

@@ -21,6 +21,7 @@ DOOR = {
     "__version__",
     "author_domain",
     "engine_text",
+    "parse_authentication_results",
     "reasons",
 }
 PUBLIC = {
@@ -43,6 +44,7 @@ PUBLIC = {
     "Verifier",
     "__version__",
     "author_domain",
+    "parse_authentication_results",
 }
 
 

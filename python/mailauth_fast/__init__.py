@@ -17,7 +17,12 @@ from mailauth_fast.errors import (
 from mailauth_fast.policy import Policy
 from mailauth_fast.resolvers import LiveResolver, StaticResolver
 from mailauth_fast.verdict import Verdict
-from mailauth_fast.verify import Verdicts, Verifier, author_domain
+from mailauth_fast.verify import (
+    Verdicts,
+    Verifier,
+    author_domain,
+    parse_authentication_results,
+)
 
 __all__ = [
     "Answer",
@@ -39,4 +44,5 @@ __all__ = [
     "Verifier",
     "__version__",
     "author_domain",
+    "parse_authentication_results",
 ]

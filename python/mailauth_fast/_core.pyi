@@ -13,6 +13,7 @@ __all__ = [
     "__version__",
     "author_domain",
     "engine_text",
+    "parse_authentication_results",
     "reasons",
 ]
 
@@ -20,6 +21,7 @@ __version__: str
 
 def author_domain(octets: Any) -> bytes: ...
 def engine_text() -> str: ...
+def parse_authentication_results(value: bytes) -> bytes: ...
 def reasons() -> list[tuple[str, str, str, str]]: ...
 
 @final

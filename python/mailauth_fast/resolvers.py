@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from mailauth_fast import _core
-from mailauth_fast.dns import Answer, Question
+from mailauth_fast.dns import Answer, Question, RecordType
 from mailauth_fast.errors import MailauthError
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class Bridge:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def submit(self, questions: list[tuple[str, str]], delivery: _core.Delivery) -> None:
+    def submit(self, questions: list[tuple[str, RecordType]], delivery: _core.Delivery) -> None:
         """Ask; the answers go to `delivery`, from the loop's thread."""
         asked = [Question(name, record_type) for name, record_type in questions]
         future = asyncio.run_coroutine_threadsafe(

@@ -231,6 +231,33 @@ class ReportAuthorization(Record, frozen=True):
     ruf: list[str]
 
 
+class Property(Record, frozen=True):
+    """One property of a result (RFC 8601 §2.2 propspec)."""
+
+    type: str | None
+    name: str
+    value: str
+
+
+class MethodResult(Record, frozen=True):
+    """One result (RFC 8601 §2.2 resinfo)."""
+
+    method: str
+    version: int | None
+    result: str
+    reason: str | None
+    properties: list[Property]
+
+
+class AuthenticationResults(Record, frozen=True):
+    """One Authentication-Results field as read (RFC 8601)."""
+
+    authserv_id: str | None
+    version: int | None
+    results: list[MethodResult]
+    error: str | None
+
+
 RecordType = TypeVar("RecordType", bound=Record)
 
 

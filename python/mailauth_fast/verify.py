@@ -15,6 +15,7 @@ from mailauth_fast.errors import MailauthError, UnreadableInput
 from mailauth_fast.policy import Policy
 from mailauth_fast.resolvers import LiveResolver, Resolver, native
 from mailauth_fast.verdict import (
+    AuthenticationResults,
     Author,
     PolicyDiscovery,
     ReportAuthorization,
@@ -234,3 +235,12 @@ def author_domain(octets: Octets) -> Author:
     Source: RFC 9989 §5.3.1.
     """
     return decode(_core.author_domain(octets), Author)
+
+
+def parse_authentication_results(value: str | bytes) -> AuthenticationResults:
+    """Read one Authentication-Results value, tolerantly; `error` tells what stopped the reading.
+
+    Source: RFC 8601 §2.2.
+    """
+    octets = value.encode("utf-8", "backslashreplace") if isinstance(value, str) else value
+    return decode(_core.parse_authentication_results(octets), AuthenticationResults)

@@ -110,7 +110,7 @@ pub(crate) fn record_batch(rows: &[Verdict]) -> Result<RecordBatch, ArrowError> 
         time("judged_at", each().map(|row| row.judged_at)),
         text(
             "error",
-            each().map(|row| row.error.map(|error| error.code())),
+            each().map(|row| row.error.map(mailauth_core::verdict::ErrorReason::code)),
         ),
         author(rows)?,
         envelope(rows)?,
@@ -174,7 +174,10 @@ fn author(rows: &[Verdict]) -> Result<Column, ArrowError> {
         text(
             "domain",
             of(&authors, |author| {
-                author.domain.as_ref().map(|name| name.as_str())
+                author
+                    .domain
+                    .as_ref()
+                    .map(mailauth_core::domain::Domain::as_str)
             }),
         ),
         text(
@@ -183,12 +186,14 @@ fn author(rows: &[Verdict]) -> Result<Column, ArrowError> {
                 author
                     .organizational_domain
                     .as_ref()
-                    .map(|name| name.as_str())
+                    .map(mailauth_core::domain::Domain::as_str)
             }),
         ),
         text(
             "reason",
-            of(&authors, |author| author.reason.map(|reason| reason.code())),
+            of(&authors, |author| {
+                author.reason.map(mailauth_core::author::AuthorReason::code)
+            }),
         ),
         text(
             "display_name",
@@ -346,7 +351,9 @@ fn dkim(rows: &[Verdict]) -> Result<Column, ArrowError> {
 
 fn arc(rows: &[Verdict]) -> Result<Column, ArrowError> {
     let chains: Vec<Option<&ArcVerdict>> = rows.iter().map(|row| row.arc.as_ref()).collect();
-    let sealers = |arc: &Option<&'_ ArcVerdict>| arc.map_or(0, |arc| arc.sealers.len());
+    let lengths = chains
+        .iter()
+        .map(|arc| arc.map_or(0, |arc| arc.sealers.len()));
     let flat: Vec<&Sealer> = chains
         .iter()
         .flatten()
@@ -374,7 +381,7 @@ fn arc(rows: &[Verdict]) -> Result<Column, ArrowError> {
             "oldest_pass",
             of(&chains, |arc| arc.oldest_pass.map(i64::from)),
         ),
-        objects("sealers", sealer, chains.iter().map(sealers))?,
+        objects("sealers", sealer, lengths)?,
     ];
     object("arc", columns, presence(&chains))
 }
@@ -392,31 +399,46 @@ fn dmarc(rows: &[Verdict]) -> Result<Column, ArrowError> {
         text(
             "policy_domain",
             of(&dmarc, |row| {
-                row.policy_domain.as_ref().map(|name| name.as_str())
+                row.policy_domain
+                    .as_ref()
+                    .map(mailauth_core::domain::Domain::as_str)
             }),
         ),
         text("record", of(&dmarc, |row| row.record.as_ref())),
         text(
             "policy",
-            of(&dmarc, |row| row.policy.map(|word| word.as_str())),
+            of(&dmarc, |row| {
+                row.policy
+                    .map(mailauth_core::dmarc::RequestedPolicy::as_str)
+            }),
         ),
         text(
             "subdomain_policy",
-            of(&dmarc, |row| row.subdomain_policy.map(|word| word.as_str())),
+            of(&dmarc, |row| {
+                row.subdomain_policy
+                    .map(mailauth_core::dmarc::RequestedPolicy::as_str)
+            }),
         ),
         text(
             "nonexistent_policy",
             of(&dmarc, |row| {
-                row.nonexistent_policy.map(|word| word.as_str())
+                row.nonexistent_policy
+                    .map(mailauth_core::dmarc::RequestedPolicy::as_str)
             }),
         ),
         text(
             "dkim_alignment",
-            of(&dmarc, |row| row.dkim_alignment.map(|word| word.as_str())),
+            of(&dmarc, |row| {
+                row.dkim_alignment
+                    .map(mailauth_core::dmarc::AlignmentMode::as_str)
+            }),
         ),
         text(
             "spf_alignment",
-            of(&dmarc, |row| row.spf_alignment.map(|word| word.as_str())),
+            of(&dmarc, |row| {
+                row.spf_alignment
+                    .map(mailauth_core::dmarc::AlignmentMode::as_str)
+            }),
         ),
         truth("testing", of(&dmarc, |row| row.testing)),
         text("psd", of(&dmarc, |row| row.psd)),
@@ -426,7 +448,10 @@ fn dmarc(rows: &[Verdict]) -> Result<Column, ArrowError> {
         texts("ruf", uris(|row| &row.ruf)),
         text(
             "effective_policy",
-            of(&dmarc, |row| row.effective_policy.map(|word| word.as_str())),
+            of(&dmarc, |row| {
+                row.effective_policy
+                    .map(mailauth_core::dmarc::RequestedPolicy::as_str)
+            }),
         ),
         truth("spf_aligned", of(&dmarc, |row| row.spf_aligned)),
         truth("dkim_aligned", of(&dmarc, |row| row.dkim_aligned)),

@@ -137,7 +137,7 @@ impl Engine {
         ArchiveRun::start(slf, &inputs, now, stream, limit, is_watched)
     }
 
-    /// RFC 7208 check_host by hand; the `spf` object as JSON.
+    /// RFC 7208 `check_host` by hand; the `spf` object as JSON.
     fn check_host<'py>(
         &self,
         py: Python<'py>,

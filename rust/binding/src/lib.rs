@@ -51,6 +51,16 @@ mod _core {
         Ok(PyBytes::new(py, &rows::to_json(&author)?))
     }
 
+    /// The contract's reading of one Authentication-Results value, as JSON.
+    #[pyfunction]
+    fn parse_authentication_results<'py>(
+        py: Python<'py>,
+        value: &[u8],
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let parsed = mailauth_core::authentication_results::parse(value);
+        Ok(PyBytes::new(py, &rows::to_json(&parsed)?))
+    }
+
     /// Every reason code: protocol, code, section, sentence.
     #[pyfunction]
     fn reasons() -> Vec<(&'static str, &'static str, &'static str, &'static str)> {

@@ -152,7 +152,10 @@ fn answer(item: &Bound<'_, PyAny>, record_type: RecordType) -> PyResult<Answer> 
         source: item.getattr("source")?.extract::<String>()?.into(),
         first_seen: item.getattr("first_seen")?.extract()?,
         last_seen: item.getattr("last_seen")?.extract()?,
-        is_alias: false,
+        is_alias: item
+            .getattr("is_alias")
+            .and_then(|value| value.extract())
+            .unwrap_or(false),
     })
 }
 

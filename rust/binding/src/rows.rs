@@ -113,7 +113,7 @@ fn count_row(row: &Verdict, counts: &mut BTreeMap<&'static str, BTreeMap<String,
             .entry(field)
             .or_default()
             .entry(word.to_owned())
-            .or_default() += 1
+            .or_default() += 1;
     };
     if let Some(error) = row.error {
         add("error", error.code());

@@ -10,7 +10,10 @@ use crate::envelope::Envelope;
 use crate::message::{MESSAGE_OCTET_LIMIT, Message, Repair};
 use crate::policy::Policy;
 use crate::verdict::{ErrorReason, Source, Verdict};
-use crate::{arc, author, crypto, disposition, dmarc, header_facts, mbox_quoting, spf};
+use crate::{
+    arc, authentication_results, author, crypto, disposition, dmarc, header_facts, mbox_quoting,
+    spf,
+};
 
 /// What time a message is judged by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -219,6 +222,10 @@ impl Examination {
         }
         let mut verdict = self.row(policy, evidence, spf, spf_helo, dmarc);
         verdict.repairs = repairs;
+        if !policy.receiver.is_empty() {
+            let field = authentication_results::write(&verdict, &policy.receiver);
+            verdict.authentication_results = Some(field);
+        }
         verdict.dns_questions = u64::try_from(answers.asked_count()).unwrap_or(u64::MAX);
         Ok(verdict)
     }

@@ -74,6 +74,7 @@ fn dkim_pass(domain: &str) -> DkimVerdict {
         near_miss: None,
         flags: Vec::new(),
         signing_domain: Domain::parse_host(domain),
+        header_b: None,
     }
 }
 

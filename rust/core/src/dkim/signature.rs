@@ -56,6 +56,8 @@ pub(crate) struct Facts {
     pub(crate) signed_headers: Vec<String>,
     pub(crate) signed_at: Option<i64>,
     pub(crate) expires_at: Option<i64>,
+    /// `b=` without white space.
+    pub(crate) signature_text: Option<String>,
 }
 
 /// A signature over a hash, and where its key is published: what DKIM-Signature, ARC-Message-Signature and ARC-Seal
@@ -116,6 +118,7 @@ impl Facts {
             i64::try_from(number).ok()
         };
         Self {
+            signature_text: tags.value(b"b").map(without_white_space),
             selector: tags.value(b"s").and_then(read_selector).map(to_text),
             auid,
             algorithm: tags.value(b"a").map(to_lower_text),
@@ -183,6 +186,13 @@ impl From<TagListProblem> for DkimReason {
             TagListProblem::Duplicate => Self::TagDuplicate,
         }
     }
+}
+
+fn without_white_space(value: &[u8]) -> String {
+    let kept = value.iter().filter(|octet| !octet.is_ascii_whitespace());
+    kept.map(|octet| char::from(*octet))
+        .filter(char::is_ascii_graphic)
+        .collect()
 }
 
 /// `a=`, `b=`, `d=` and `s=`, which must be present.

@@ -354,6 +354,7 @@ impl Facts {
             near_miss: None,
             flags: Vec::new(),
             signing_domain: self.domain.clone(),
+            header_b: self.signature_text.clone(),
         }
     }
 }

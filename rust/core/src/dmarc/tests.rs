@@ -70,6 +70,7 @@ fn dkim((result, domain): &(DkimResult, &str)) -> DkimVerdict {
         near_miss: None,
         flags: Vec::new(),
         signing_domain: Domain::parse_host(domain),
+        header_b: None,
     }
 }
 

@@ -197,8 +197,7 @@ impl StaticZone {
                         name = target.clone();
                         continue;
                     }
-                    (None, Some(Alias::Root)) => Outcome::NoData,
-                    (None, None) => Outcome::NoData,
+                    (None, Some(Alias::Root) | None) => Outcome::NoData,
                 },
             };
             return Answer {
