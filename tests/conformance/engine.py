@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from mailauth_fast import resolvers
+
 Zone: TypeAlias = "dict[str, dict[str, list[object] | str] | str]"
 Now: TypeAlias = "int | datetime | str | None"
 # Every so many messages of a batch are judged singly as well.
@@ -96,6 +98,7 @@ class VerdictDict(TypedDict):
     error: str | None
     author: AuthorDict
     spf: SpfDict
+    spf_helo: SpfDict
     dkim: list[SignatureDict]
     arc: ArcDict
     dmarc: DmarcDict
@@ -105,7 +108,9 @@ class VerdictDict(TypedDict):
 
 def verifier(zone: Zone, policy: Policy | None = None) -> Verifier:
     """Return a verifier that knows only this zone."""
-    return Verifier(resolver=StaticResolver(zone), policy=policy or Policy())
+    return Verifier(
+        resolver=StaticResolver(cast("resolvers.Zone", zone)), policy=policy or Policy()
+    )
 
 
 def verdict(

@@ -62,7 +62,8 @@ def injected(row: VerdictDict) -> list[str]:
     results = cast("list[Mapping[str, object]]", parsed["results"])
     told = [f"{each['method']}={each['result']}" for each in results]
     # Only the attacker's own domain passes SPF and DKIM, and nothing passes DMARC for the victim.
-    found = {f"spf={row['spf']['result']}"} | {f"dkim={each['result']}" for each in row["dkim"]}
+    found = {f"spf={row[check]['result']}" for check in ("spf", "spf_helo")}
+    found |= {f"dkim={each['result']}" for each in row["dkim"]}
     forged = [each for each in told if each.endswith("=pass") and each not in found]
     forged += [f"{each['method']}=pass for the victim" for each in results if names_victim(each)]
     if parsed["error"] is not None or parsed["authserv_id"] != RECEIVER or not told:

@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_millis(100);
 /// One verifier's resolver, cache, policy and threads.
 #[pyclass(frozen, module = "mailauth_fast._core")]
 pub(crate) struct Engine {
-    engine: Arc<mailauth_core::engine::Engine>,
+    core: Arc<mailauth_core::engine::Engine>,
     workers: usize,
     failure: Failure,
     is_broken: Arc<dyn Fn() -> bool + Send + Sync>,
@@ -74,7 +74,7 @@ impl Engine {
         let policy = Arc::new(settings::policy(policy)?);
         let engine = Arc::new(mailauth_core::engine::Engine::new(native, cache, policy));
         Ok(Self {
-            engine,
+            core: engine,
             workers: workers.unwrap_or_else(cores),
             failure,
             is_broken,
@@ -93,7 +93,7 @@ impl Engine {
             inputs::octets(raw).map_err(|problem| Fault::Argument(format!("raw {problem}")))?;
         let input = Input::new("0".to_owned(), octets, settings::envelope(Some(envelope))?);
         let now = settings::now(now)?;
-        let json = self.guarded(py, || to_json(&self.engine.verify(input, now)))?;
+        let json = self.guarded(py, || to_json(&self.core.verify(input, now)))?;
         Ok(PyBytes::new(py, &json))
     }
 
@@ -108,9 +108,7 @@ impl Engine {
         let inputs = inputs::inputs(messages, Some(envelopes))?;
         let (now, count) = (settings::now(now)?, inputs.len());
         let workers = self.workers.min(count.div_ceil(8)).max(1);
-        let batch = self
-            .engine
-            .start(Box::new(inputs.into_iter()), now, workers);
+        let batch = self.core.start(Box::new(inputs.into_iter()), now, workers);
         let mut rows = Vec::with_capacity(count);
         while rows.len() < count {
             let taken = self.take(py, &batch, count - rows.len())?;
@@ -125,6 +123,7 @@ impl Engine {
 
     /// Starts verifying files, folders and streams.
     #[pyo3(signature = (inputs, now, stream = None, limit = None, is_watched = false))]
+    #[expect(clippy::needless_pass_by_value, reason = "pyo3 makes the list")]
     fn verify_archive(
         slf: Py<Self>,
         inputs: Vec<std::path::PathBuf>,
@@ -147,7 +146,7 @@ impl Engine {
         receiver: Option<&str>,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let client_ip = settings::address(ip)?;
-        let receiver = receiver.unwrap_or(&self.engine.policy().receiver);
+        let receiver = receiver.unwrap_or(&self.core.policy().receiver);
         self.door(py, |answers| {
             spf::check_host(
                 answers,
@@ -164,7 +163,7 @@ impl Engine {
     fn discover_policy<'py>(&self, py: Python<'py>, domain: &str) -> PyResult<Bound<'py, PyBytes>> {
         let name = Domain::parse_host(domain)
             .ok_or_else(|| Fault::Argument(format!("{domain:?} is no domain name")))?;
-        let policy = self.engine.policy();
+        let policy = self.core.policy();
         self.door(py, |answers| {
             dmarc::discover_policy(answers, &name, self.rules(), policy)
         })
@@ -177,7 +176,7 @@ impl Engine {
         destination: &str,
         policy_domain: &str,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let policy = self.engine.policy();
+        let policy = self.core.policy();
         self.door(py, |answers| {
             dmarc::accepts_reports(answers, destination, policy_domain, self.rules(), policy)
         })
@@ -188,7 +187,7 @@ impl Engine {
         let Some(name) = Domain::parse_host(name) else {
             return Ok(None);
         };
-        let policy = self.engine.policy();
+        let policy = self.core.policy();
         let found = self.guarded(py, || {
             Ok(self.evaluate(|answers| {
                 dmarc::organizational_domain(answers, &name, self.rules(), policy)
@@ -214,11 +213,11 @@ impl Engine {
     }
 
     fn rules(&self) -> Rules {
-        self.engine.policy().rules_at(Some(unix_time()))
+        self.core.policy().rules_at(Some(unix_time()))
     }
 
     fn evaluate<T>(&self, evaluator: impl Fn(&Answers<'_>) -> Result<T, Pending>) -> T {
-        self.engine
+        self.core
             .resolve(|lookup: &dyn Lookup| -> Result<T, Vec<Question>> {
                 let answers = Answers::new(lookup);
                 evaluator(&answers).map_err(|Pending| answers.missing())
@@ -280,6 +279,6 @@ impl Engine {
     }
 
     pub(crate) fn start(&self, source: Box<dyn Iterator<Item = Input> + Send>, now: Now) -> Batch {
-        self.engine.start(source, now, self.workers)
+        self.core.start(source, now, self.workers)
     }
 }

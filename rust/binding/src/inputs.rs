@@ -120,17 +120,17 @@ fn arrow_inputs(
 
 /// A null cell is a message whose octets could not be had.
 fn input(id: String, octets: Option<Bytes>, envelope: Envelope) -> Input {
-    let missing = || Input {
-        id: id.clone(),
-        octets: Err(ErrorReason::Unreadable),
-        size: 0,
-        envelope: envelope.clone(),
-        is_mbox: false,
-        repairs: Vec::new(),
-    };
-    octets.map_or_else(missing, |octets| {
-        Input::new(id.clone(), octets, envelope.clone())
-    })
+    match octets {
+        Some(octets) => Input::new(id, octets, envelope),
+        None => Input {
+            id,
+            octets: Err(ErrorReason::Unreadable),
+            size: 0,
+            envelope,
+            is_mbox: false,
+            repairs: Vec::new(),
+        },
+    }
 }
 
 /// The octets of one cell; `None` for null.

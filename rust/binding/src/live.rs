@@ -14,6 +14,7 @@ pub(crate) struct LiveResolver(pub(crate) Arc<mailauth_resolver::LiveResolver>);
 impl LiveResolver {
     /// `nameservers`: `ADDRESS`, `ADDRESS:PORT` or `[IPV6]:PORT`; empty = the system's.
     #[new]
+    #[expect(clippy::needless_pass_by_value, reason = "pyo3 makes the list")]
     fn new(nameservers: Vec<String>) -> PyResult<Self> {
         let settings = if nameservers.is_empty() {
             mailauth_resolver::Settings::system()

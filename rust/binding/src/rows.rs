@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, StructArray};
 use arrow_schema::{ArrowError, DataType, Field};
-use mailauth_core::dkim::DkimResult;
+use mailauth_core::dkim::{DkimResult, DkimVerdict};
 use mailauth_core::verdict::Verdict;
 use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
@@ -119,7 +119,42 @@ fn count_row(row: &Verdict, counts: &mut BTreeMap<&'static str, BTreeMap<String,
         add("error", error.code());
         return;
     }
-    let mut words: Vec<&str> = row
+    for word in signature_words(row) {
+        add("dkim", word);
+    }
+    let results = results(row);
+    for (field, word, _) in results.iter().flatten() {
+        add(field, word);
+    }
+    if let Some(disposition) = &row.disposition {
+        add("disposition", disposition.action.as_str());
+    }
+    let is_transient =
+        |(_, word, reason): &Outcome| *word == "temperror" && *reason != "dns-unknown";
+    let is_lost = |signature: &DkimVerdict| signature.result == DkimResult::TempError;
+    if results.iter().flatten().any(is_transient) || row.dkim.iter().any(is_lost) {
+        add("temperror", "rows");
+    }
+}
+
+/// Field, word and reason of one check.
+type Outcome = (&'static str, &'static str, &'static str);
+
+fn results(row: &Verdict) -> [Option<Outcome>; 4] {
+    let spf = row.spf.as_ref();
+    let helo = row.spf_helo.as_ref();
+    let arc = row.arc.as_ref();
+    let dmarc = row.dmarc.as_ref();
+    [
+        spf.map(|spf| ("spf", spf.result.as_str(), spf.reason.code())),
+        helo.map(|helo| ("spf_helo", helo.result.as_str(), helo.reason.code())),
+        arc.map(|arc| ("arc", arc.result.as_str(), arc.reason.code())),
+        dmarc.map(|dmarc| ("dmarc", dmarc.result.as_str(), dmarc.reason.code())),
+    ]
+}
+
+fn signature_words(row: &Verdict) -> Vec<&'static str> {
+    let mut words: Vec<_> = row
         .dkim
         .iter()
         .map(|signature| signature.result.as_str())
@@ -129,53 +164,5 @@ fn count_row(row: &Verdict, counts: &mut BTreeMap<&'static str, BTreeMap<String,
     if words.is_empty() {
         words.push("none");
     }
-    for word in words {
-        add("dkim", word);
-    }
-    let results = [
-        (
-            "spf",
-            row.spf
-                .as_ref()
-                .map(|spf| (spf.result.as_str(), spf.reason.code())),
-        ),
-        (
-            "spf_helo",
-            row.spf_helo
-                .as_ref()
-                .map(|spf| (spf.result.as_str(), spf.reason.code())),
-        ),
-        (
-            "arc",
-            row.arc
-                .as_ref()
-                .map(|arc| (arc.result.as_str(), arc.reason.code())),
-        ),
-        (
-            "dmarc",
-            row.dmarc
-                .as_ref()
-                .map(|dmarc| (dmarc.result.as_str(), dmarc.reason.code())),
-        ),
-    ];
-    for (field, word) in results
-        .iter()
-        .filter_map(|(field, result)| Some((*field, result.as_ref()?.0)))
-    {
-        add(field, word);
-    }
-    if let Some(disposition) = &row.disposition {
-        add("disposition", disposition.action.as_str());
-    }
-    let is_transient = |result: &Option<(&str, &str)>| {
-        result.is_some_and(|(word, reason)| word == "temperror" && reason != "dns-unknown")
-    };
-    let has_transient = results.iter().any(|(_, result)| is_transient(result))
-        || row
-            .dkim
-            .iter()
-            .any(|signature| signature.result == DkimResult::TempError);
-    if has_transient {
-        add("temperror", "rows");
-    }
+    words
 }

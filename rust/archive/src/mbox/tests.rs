@@ -421,7 +421,7 @@ fn content_lengths_that_lie_cost_no_more_than_a_few_looks_at_the_file() {
     let read = Read::of(&[PathBuf::from("-")], options);
     assert_eq!(read.messages.len(), 20_000);
     let first = read.messages.first().unwrap();
-    assert_eq!(first.notes, [Note::ContentLengthIgnored]);
+    assert_eq!(first.notes, [Repair::ContentLengthIgnored]);
 }
 
 /// Small pieces that meet in all orders: whatever comes out, no octet is lost and none is taken twice.

@@ -1,4 +1,4 @@
-//! The DKIM-Signature fields of a message: which are examined, what they need, what becomes of each.
+//! The DKIM-Signature fields of a message: which are examined, what they need, what becomes of each (RFC 6376 §6.1).
 //!
 //! Knows the limit and the order of examination, and keeps what was computed for the next replay; must not know how a
 //! field is read or a hash is made.
