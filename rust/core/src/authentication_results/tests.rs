@@ -379,7 +379,7 @@ fn written(verdict: &Verdict) -> String {
     let text = write(verdict, "mx.example");
     let mut pieces = text.split(" reason=");
     let first = pieces.next().unwrap_or_default().to_owned();
-    let is_in_code = |character: char| character.is_ascii_lowercase() || character == '-';
+    let is_in_code = |character: char| character.is_ascii_alphanumeric() || character == '-';
     pieces.fold(first, |text, piece| {
         text + piece.trim_start_matches(is_in_code)
     })
