@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod arc;
+pub mod authentication_results;
 pub mod author;
 pub mod batch;
 pub mod crypto;

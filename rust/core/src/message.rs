@@ -215,7 +215,7 @@ impl Message {
 }
 
 /// Length of a first line `From ` or `>From ` with its end: an mbox line, not mail; 0 without one.
-fn envelope_line_length(octets: &[u8]) -> usize {
+pub(crate) fn envelope_line_length(octets: &[u8]) -> usize {
     let unquoted = octets.strip_prefix(b">").unwrap_or(octets);
     if !unquoted.starts_with(b"From ") {
         return 0;
@@ -234,7 +234,7 @@ fn blank_line_length(rest: &[u8]) -> usize {
 /// Ends of the name and position of the colon; `None` when the line is no field.
 ///
 /// RFC 5322 §2.2: printable octets except the colon; §4.5.8: white space may stand before the colon (no fold here).
-fn field_name(line: &[u8]) -> Option<(usize, usize)> {
+pub(crate) fn field_name(line: &[u8]) -> Option<(usize, usize)> {
     let name_end = line
         .iter()
         .position(|octet| !octet.is_ascii_graphic() || *octet == b':')?;
@@ -244,7 +244,7 @@ fn field_name(line: &[u8]) -> Option<(usize, usize)> {
 }
 
 /// Length of a field with its continuation lines (RFC 5322 §2.2.3) and its last line end.
-fn field_length(rest: &[u8]) -> usize {
+pub(crate) fn field_length(rest: &[u8]) -> usize {
     let mut length = 0;
     loop {
         let tail = rest.get(length..).unwrap_or_default();

@@ -112,6 +112,9 @@ pub struct DkimVerdict {
     /// `d=` as a domain, for alignment.
     #[serde(skip)]
     pub signing_domain: Option<Domain>,
+    /// `b=` without its white space, for `header.b` (RFC 6008 §4); `None` when there is none.
+    #[serde(skip)]
+    pub header_b: Option<String>,
 }
 
 /// The body hashes of one message, each distinct (canonicalization, hash) computed once for DKIM and ARC.
