@@ -425,3 +425,25 @@ fn hex_digest(octets: &[u8]) -> String {
             text + &format!("{octet:02x}")
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error_at(octets: usize) -> Option<ErrorReason> {
+        let raw = Bytes::from(vec![0; octets]);
+        Input::new("0".to_owned(), raw, Envelope::default())
+            .octets
+            .err()
+    }
+
+    #[test]
+    fn the_message_limit_at_n_minus_1_n_and_n_plus_1() {
+        assert_eq!(error_at(MESSAGE_OCTET_LIMIT - 1), None);
+        assert_eq!(error_at(MESSAGE_OCTET_LIMIT), None);
+        assert_eq!(
+            error_at(MESSAGE_OCTET_LIMIT + 1),
+            Some(ErrorReason::MessageTooLarge)
+        );
+    }
+}

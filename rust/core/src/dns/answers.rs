@@ -101,3 +101,29 @@ impl<'a> Answers<'a> {
         self.missing.borrow().clone()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dns::StaticZone;
+
+    fn outcome_of_question(number: usize) -> Outcome {
+        let zone = StaticZone::new("test");
+        let answers = Answers::new(&zone);
+        let name = |index: usize| Domain::parse_ascii(&format!("n{index}.example")).unwrap();
+        let ask = |index| answers.txt(&name(index)).map(|entry| entry.outcome);
+        (1..number).for_each(|index| assert_eq!(ask(index), Ok(Outcome::NxDomain)));
+        assert_eq!(
+            answers.txt(&name(1)).map(|entry| entry.outcome),
+            Ok(Outcome::NxDomain)
+        );
+        ask(number).unwrap()
+    }
+
+    #[test]
+    fn the_question_limit_at_n_minus_1_n_and_n_plus_1() {
+        assert_eq!(outcome_of_question(QUESTION_LIMIT - 1), Outcome::NxDomain);
+        assert_eq!(outcome_of_question(QUESTION_LIMIT), Outcome::NxDomain);
+        assert_eq!(outcome_of_question(QUESTION_LIMIT + 1), Outcome::OverBudget);
+    }
+}

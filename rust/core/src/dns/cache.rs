@@ -216,3 +216,6 @@ impl Lookup for RunView<'_> {
             .or_else(|| self.cache.get(self.run, question))
     }
 }
+
+#[cfg(test)]
+mod tests;
