@@ -1,0 +1,132 @@
+"""The native resolver through the public door, against a server on loopback that misbehaves."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from mailauth_fast import (
+    Answer,
+    LiveResolver,
+    Question,
+    ResolverUnavailable,
+    StaticResolver,
+    Verifier,
+)
+
+from tests.dns_server import FaultServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from mailauth_fast.resolvers import Zone
+
+ZONE: Zone = {
+    "example.com": {"TXT": ["v=spf1 ip4:192.0.2.0/24 -all"], "A": ["192.0.2.1"]},
+    "alias.example": {"CNAME": ["example.com"]},
+    "long.example": {"TXT": ["v=spf1 " + "ip4:198.51.100.7 " * 200 + "ip4:192.0.2.1 -all"]},
+    "_dmarc.example.com": {"TXT": ["v=DMARC1; p=reject"]},
+}
+FAULTS = {
+    "servfail.example": "servfail",
+    "wrong-id.example": "wrong-id",
+    "garbage.example": "garbage",
+}
+
+
+@pytest.fixture(name="server")
+def running_server() -> Iterator[FaultServer]:
+    with FaultServer(ZONE, FAULTS) as server:
+        yield server
+
+
+def live(server: FaultServer) -> Verifier:
+    return Verifier(LiveResolver([f"127.0.0.1:{server.port}"]), workers=1)
+
+
+@pytest.mark.parametrize(
+    ("domain", "word"),
+    [
+        ("example.com", "pass"),
+        ("alias.example", "pass"),
+        ("long.example", "pass"),
+        ("missing.example", "none"),
+        ("servfail.example", "temperror"),
+    ],
+)
+def test_spf_by_live_answers(server: FaultServer, domain: str, word: str) -> None:
+    found = live(server).check_host("192.0.2.1", "mx.example.net", f"a@{domain}")
+    assert found.result == word
+
+
+def test_a_large_answer_comes_over_tcp(server: FaultServer) -> None:
+    live(server).check_host("192.0.2.1", "mx.example.net", "a@long.example")
+    assert server.count("long.example", "tcp") == 1
+
+
+def test_an_answer_is_asked_for_once_in_a_batch(server: FaultServer) -> None:
+    raw = b"From: a@example.com\r\n\r\nx\r\n"
+    table = live(server).verify_batch([raw] * 500)
+    assert {row.dmarc.result for row in table if row.dmarc is not None} == {"unverifiable"}
+    assert server.count("_dmarc.example.com") == 1
+
+
+def test_the_command_line_asks_a_server_by_address(server: FaultServer, tmp_path: Path) -> None:
+    path = tmp_path / "one.eml"
+    path.write_bytes(b"From: a@example.com\n\nx\n")
+    command = [
+        sys.executable,
+        "-m",
+        "mailauth_fast",
+        "verify",
+        str(path),
+        "--format",
+        "jsonl",
+        "-q",
+    ]
+    dns = ["--dns", f"127.0.0.1:{server.port}"]
+    done = subprocess.run([*command, *dns], capture_output=True, check=True, timeout=60)
+    assert json.loads(done.stdout)["dmarc"]["policy"] == "reject"
+
+
+def test_no_address_is_refused() -> None:
+    with pytest.raises(ResolverUnavailable, match="nonsense"):
+        LiveResolver(["nonsense"])
+
+
+class Mapped:
+    """Any object with `async def resolve`; answers in reverse order and leaves one out."""
+
+    def __init__(self) -> None:
+        """Nothing asked yet."""
+        self.asked: list[Question] = []
+
+    async def resolve(self, questions: list[Question]) -> list[Answer]:
+        self.asked += questions
+        return [
+            self.answer(question) for question in reversed(questions) if "lost" not in question.name
+        ]
+
+    def answer(self, question: Question) -> Answer:
+        if question.name == "_dmarc.example.com":
+            return Answer(question, "found", data=((b"v=DMARC1;", b" p=quarantine"),), ttl=60)
+        return Answer(question, "nxdomain", ttl=60)
+
+
+def test_any_object_resolves_and_its_answers_are_remembered() -> None:
+    resolver = Mapped()
+    verifier = Verifier(resolver, workers=2)
+    for _ in range(2):
+        assert verifier.discover_policy("example.com").policy == "quarantine"
+    assert len(resolver.asked) == len(set(resolver.asked))
+    assert verifier.discover_policy("lost.example").result == "temperror"
+
+
+def test_a_static_answer_equals_a_live_one(server: FaultServer) -> None:
+    static = Verifier(StaticResolver(ZONE))
+    for domain in ("example.com", "missing.example"):
+        assert static.discover_policy(domain) == live(server).discover_policy(domain)
