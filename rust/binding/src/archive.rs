@@ -152,7 +152,7 @@ impl ArchiveRun {
             .map_or(0, Batch::waiting)
     }
 
-    /// Every server of the live resolver is down.
+    /// Every server of the live resolver was down at some time of the run.
     #[getter]
     fn is_resolver_broken(&self) -> bool {
         self.engine.get().is_broken()

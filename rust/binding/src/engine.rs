@@ -61,7 +61,7 @@ impl Engine {
         } else if let Ok(live) = resolver.cast::<crate::live::LiveResolver>() {
             let live = Arc::clone(&live.get().0);
             let watched = Arc::clone(&live);
-            is_broken = Arc::new(move || watched.is_broken());
+            is_broken = Arc::new(move || watched.statistics().breaks > 0);
             live
         } else {
             Arc::new(PythonResolver::new(
@@ -207,7 +207,7 @@ impl Engine {
 }
 
 impl Engine {
-    /// Every server of the live resolver is down.
+    /// Every server of the live resolver was down at some time of the run.
     pub(crate) fn is_broken(&self) -> bool {
         (self.is_broken)()
     }
