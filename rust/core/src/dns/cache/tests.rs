@@ -112,7 +112,7 @@ fn hostile_84_the_bound_is_octets_not_entries() {
     for number in 0..1_000 {
         cache.deliver(
             &question(&format!("s{number}.example")),
-            txt(&[b'x'; 64_000], Some(60)),
+            txt(&b"x".repeat(64_000), Some(60)),
         );
     }
     assert!(cache.entries.weight() <= 4 << 20);
