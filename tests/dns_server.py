@@ -73,6 +73,7 @@ class FaultServer:
         self.faults = dict(faults or {})
         self.asked: list[Asked] = []
         self.connections = 0
+        self._connections: set[asyncio.Task[None]] = set()
         self._has_tcp = has_tcp
         self._udp, self._tcp = _bind()
         self.port: int = self._udp.getsockname()[1]
@@ -116,6 +117,11 @@ class FaultServer:
         endpoint.close()
         if listener is not None:
             listener.close()
+        await asyncio.sleep(0)  # a connection accepted just now still has to begin
+        for connection in self._connections:
+            connection.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+        await asyncio.sleep(0)  # closed transports say goodbye in the loop's next turn
 
     def receive(
         self, octets: bytes, transport: Transport, client: Client
@@ -149,7 +155,13 @@ class FaultServer:
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+        task = asyncio.current_task()
+        if task is not None:
+            self._connections.add(task)
+            task.add_done_callback(self._connections.discard)
+        with contextlib.suppress(
+            asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError
+        ):
             while await self._converse(reader, writer):
                 pass
         writer.close()
