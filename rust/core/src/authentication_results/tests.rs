@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 use super::*;
 use crate::arc::{ArcReason, ArcResult, ArcVerdict};
 use crate::author::Author;
-use crate::dkim::{Check, DkimReason, DkimResult, DkimVerdict};
-use crate::dmarc::{DiscoveryMethod, DmarcReason, DmarcResult, DmarcVerdict, RequestedPolicy};
+use crate::dkim::testing::blank_verdict;
+use crate::dkim::{DkimReason, DkimResult, DkimVerdict};
+use crate::dmarc::{DmarcReason, DmarcResult, DmarcVerdict, RequestedPolicy};
 use crate::domain::Domain;
 use crate::policy::Rules;
 use crate::spf::{SpfHeloVerdict, SpfReason, SpfResult, SpfVerdict};
@@ -260,28 +261,12 @@ fn signature(result: DkimResult, facts: [&str; 4]) -> DkimVerdict {
     let [domain, selector, auid, header_b] = facts.map(|fact| Some(fact.to_owned()));
     DkimVerdict {
         result,
-        reason: DkimReason::Verified,
         domain,
         selector,
         auid,
         algorithm: Some("rsa-sha256".to_owned()),
-        canonicalization: None,
-        key_bits: None,
-        signed_headers: Vec::new(),
-        body_hash: Check::NotChecked,
-        signature: Check::NotChecked,
-        body_octets_signed: None,
-        body_octets: None,
-        testing: false,
-        signed_at: None,
-        expires_at: None,
-        key_source: None,
-        key_first_seen: None,
-        key_last_seen: None,
-        near_miss: None,
-        flags: Vec::new(),
-        signing_domain: None,
         header_b,
+        ..blank_verdict()
     }
 }
 
@@ -312,28 +297,8 @@ fn spf_helo(result: SpfResult, domain: &str) -> SpfHeloVerdict {
 fn dmarc(result: DmarcResult, effective_policy: Option<RequestedPolicy>) -> DmarcVerdict {
     DmarcVerdict {
         result,
-        reason: DmarcReason::ALL[0],
-        policy_domain: None,
-        record: None,
-        policy: None,
-        subdomain_policy: None,
-        nonexistent_policy: None,
-        dkim_alignment: None,
-        spf_alignment: None,
-        testing: None,
-        psd: None,
-        pct: None,
-        fo: None,
-        rua: Vec::new(),
-        ruf: Vec::new(),
         effective_policy,
-        spf_aligned: None,
-        dkim_aligned: None,
-        discovery: DiscoveryMethod::TreeWalk,
-        rules: Rules::Rfc9989,
-        organizational_domain: None,
-        assessment_policy: None,
-        limits: Vec::new(),
+        ..DmarcVerdict::without_policy(DmarcReason::ALL[0], Rules::Rfc9989)
     }
 }
 

@@ -54,7 +54,7 @@ pub(crate) struct Body {
 }
 
 impl Body {
-    const NOT_CHECKED: Self = Self {
+    pub(super) const NOT_CHECKED: Self = Self {
         check: Check::NotChecked,
         octets_signed: None,
         octets: None,
@@ -330,7 +330,7 @@ pub(crate) fn check(
 }
 
 impl Facts {
-    fn to_verdict(&self, trial: &Trial, body: Body) -> DkimVerdict {
+    pub(super) fn to_verdict(&self, trial: &Trial, body: Body) -> DkimVerdict {
         DkimVerdict {
             result: trial.reason.result(),
             reason: trial.reason,

@@ -8,8 +8,11 @@ use num_bigint::BigUint;
 use crate::crypto::{HashAlgorithm, Hasher};
 use crate::dkim::canonicalization::{Canonicalization, write_body};
 use crate::dkim::header_hash::{CanonicalFields, OwnField};
-use crate::dkim::{BodyHashes, DkimVerdict, Signatures};
-use crate::dns::{Answers, RecordData, StaticZone, TxtRecord, ZoneValue};
+use crate::dkim::signature::Facts;
+use crate::dkim::signatures::Body;
+use crate::dkim::verify::Trial;
+use crate::dkim::{BodyHashes, DkimReason, DkimVerdict, Signatures};
+use crate::dns::{Answers, StaticZone, Value};
 use crate::domain::Domain;
 use crate::message::Message;
 use crate::policy::Policy;
@@ -21,6 +24,11 @@ pub(crate) const BODY: &str =
     "Hi.\r\n\r\nWe lost the game. \tAre you hungry yet?\r\n\r\nJoe.\r\n\r\n";
 pub(crate) const TAGS: &str =
     "v=1; a=rsa-sha256; c=relaxed/relaxed; d=example.com; s=s1; t=1000; h=from:to:subject:from";
+
+/// A verdict that says nothing but `verified`, for tests of those who read verdicts.
+pub(crate) fn blank_verdict() -> DkimVerdict {
+    Facts::default().to_verdict(&Trial::without_key(DkimReason::Verified), Body::NOT_CHECKED)
+}
 
 /// An RSA key with both halves.
 pub(crate) struct TestKey {
@@ -199,12 +207,8 @@ pub(crate) fn sign(tags: &str, header: &str, body: &str) -> String {
 pub(crate) fn zone(records: &[(&str, &[&str])]) -> StaticZone {
     let mut zone = StaticZone::new("zone");
     for (name, texts) in records {
-        let texts = texts
-            .iter()
-            .map(|text| TxtRecord::from_strings([text.as_bytes()]))
-            .collect();
-        zone.set(name, "TXT", ZoneValue::Data(RecordData::Txt(texts)))
-            .unwrap();
+        let texts = texts.iter().map(|text| Value::Text((*text).to_owned()));
+        zone.set(name, "TXT", Value::List(texts.collect())).unwrap();
     }
     zone
 }

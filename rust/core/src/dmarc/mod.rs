@@ -252,7 +252,7 @@ pub struct DmarcVerdict {
 
 impl DmarcVerdict {
     /// A verdict of which no policy is part.
-    fn without_policy(reason: DmarcReason, rules: Rules) -> Self {
+    pub(crate) fn without_policy(reason: DmarcReason, rules: Rules) -> Self {
         Self {
             result: DmarcResult::None,
             reason,

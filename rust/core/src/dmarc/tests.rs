@@ -4,7 +4,8 @@ use bytes::Bytes;
 
 use super::*;
 use crate::author::author;
-use crate::dkim::{Check, DkimReason, DkimResult};
+use crate::dkim::DkimResult;
+use crate::dkim::testing::blank_verdict;
 use crate::dns::{Answer, Entry, Lookup, Outcome, Question, StaticZone};
 use crate::envelope::Envelope;
 use crate::message::Message;
@@ -49,28 +50,9 @@ fn spf((result, domain): (SpfResult, Option<&str>)) -> SpfVerdict {
 fn dkim((result, domain): &(DkimResult, &str)) -> DkimVerdict {
     DkimVerdict {
         result: *result,
-        reason: DkimReason::Verified,
         domain: Some((*domain).to_owned()),
-        selector: None,
-        auid: None,
-        algorithm: None,
-        canonicalization: None,
-        key_bits: None,
-        signed_headers: Vec::new(),
-        body_hash: Check::NotChecked,
-        signature: Check::NotChecked,
-        body_octets_signed: None,
-        body_octets: None,
-        testing: false,
-        signed_at: None,
-        expires_at: None,
-        key_source: None,
-        key_first_seen: None,
-        key_last_seen: None,
-        near_miss: None,
-        flags: Vec::new(),
         signing_domain: Domain::parse_host(domain),
-        header_b: None,
+        ..blank_verdict()
     }
 }
 

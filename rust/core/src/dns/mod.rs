@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub use answers::{Answers, Lookup, Pending};
 pub(crate) use cache::RunView;
 pub use cache::{Cache, Claim, Entry, Run, Waiter};
-pub use zone::{StaticZone, ZoneError, ZoneValue};
+pub use zone::{NO_MAPPING, StaticZone, Value, ZoneError};
 
 use crate::domain::Domain;
 use crate::reason::words;

@@ -4,9 +4,8 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
-
-use serde_json::Value;
 
 use super::{
     Answer, CHAIN_LIMIT, Deliver, Entry, Lookup, MxRecord, Outcome, Question, RecordData,
@@ -29,15 +28,32 @@ impl fmt::Display for ZoneError {
 
 impl std::error::Error for ZoneError {}
 
-/// What a mapping says for one record type of one name.
+impl ZoneError {
+    /// What is wrong with the entry of `name`.
+    pub fn new(name: &str, problem: &'static str) -> Self {
+        let name = name.to_owned();
+        Self { name, problem }
+    }
+}
+
+/// Said of a record type that the evaluators never ask for.
+const UNKNOWN_TYPE: &str = "unknown record type; use A, AAAA, MX, TXT, PTR or CNAME";
+/// Said of a name's value that is neither a mapping nor a word.
+pub const NO_MAPPING: &str = "expected a mapping of record types or a word";
+
+/// What a mapping holds, whatever it is written in.
 #[derive(Clone, Debug)]
-pub enum ZoneValue {
-    /// Records of this type.
-    Data(RecordData),
-    /// The name is an alias of this one.
-    Alias(String),
-    /// One of the words `NXDOMAIN`, `NODATA`, `SERVFAIL`, `TIMEOUT`.
-    Outcome(Outcome),
+pub enum Value {
+    /// A text.
+    Text(String),
+    /// Octets that need not be text.
+    Octets(Vec<u8>),
+    /// A whole number.
+    Number(u64),
+    /// A sequence.
+    List(Vec<Value>),
+    /// Anything else, as it prints: only an address may be given so.
+    Other(String),
 }
 
 enum Alias {
@@ -69,20 +85,21 @@ impl StaticZone {
         }
     }
 
-    /// The outcome that a word of the contract stands for.
-    pub fn outcome_word(word: &str) -> Option<Outcome> {
-        match word {
-            "NXDOMAIN" => Some(Outcome::NxDomain),
-            "NODATA" => Some(Outcome::NoData),
-            "SERVFAIL" => Some(Outcome::ServFail),
-            "TIMEOUT" => Some(Outcome::Timeout),
-            _ => None,
-        }
-    }
-
     /// Lets every type of `name` have one outcome.
     pub fn set_name(&mut self, name: &str, outcome: Outcome) {
         self.node(name).whole = Some(outcome);
+    }
+
+    /// Lets every type of `name` have the outcome that `word` stands for.
+    ///
+    /// # Errors
+    /// The word is none of the contract's.
+    pub fn set_word(&mut self, name: &str, word: &str) -> Result<(), ZoneError> {
+        let outcome = outcome_word(word).ok_or_else(|| {
+            ZoneError::new(name, "a word must be NXDOMAIN, NODATA, SERVFAIL or TIMEOUT")
+        })?;
+        self.set_name(name, outcome);
+        Ok(())
     }
 
     /// Makes `name` exist, whatever types it has.
@@ -93,35 +110,26 @@ impl StaticZone {
     /// Says what one record type of `name` holds; `record_type` is a word such as `TXT` or `CNAME`.
     ///
     /// # Errors
-    /// An alias whose target is no name, a record type that is not known.
-    pub fn set(
-        &mut self,
-        name: &str,
-        record_type: &str,
-        value: ZoneValue,
-    ) -> Result<(), ZoneError> {
-        let fail = |problem| ZoneError {
-            name: name.to_owned(),
-            problem,
+    /// The type is not known, or the value is not of the documented form.
+    pub fn set(&mut self, name: &str, record_type: &str, value: Value) -> Result<(), ZoneError> {
+        let fail = |problem| ZoneError::new(name, problem);
+        let content = match value {
+            Value::Text(word) if outcome_word(&word).is_some() => Err(outcome_word(&word)),
+            Value::List(values) => Ok(values),
+            single => Ok(vec![single]),
         };
-        if let ZoneValue::Alias(target) = value {
-            let target = target.strip_suffix('.').unwrap_or(&target);
-            self.node(name).alias = Some(match target {
-                "" => Alias::Root,
-                _ => Domain::parse_ascii(target)
-                    .map(Alias::Name)
-                    .ok_or_else(|| fail("the CNAME target is no domain name"))?,
-            });
+        if let ("CNAME", Ok(values)) = (record_type, &content) {
+            let target = values.first().and_then(Value::text);
+            let target = target.ok_or_else(|| fail("a CNAME needs one target"))?;
+            self.node(name).alias = Some(alias(target).map_err(fail)?);
             return Ok(());
         }
-        let key = RecordType::from_word(record_type)
-            .ok_or_else(|| fail("unknown record type; use A, AAAA, MX, TXT, PTR or CNAME"))?;
-        let content = match value {
-            ZoneValue::Data(data) => Ok(data),
-            ZoneValue::Outcome(outcome) => Err(outcome),
-            ZoneValue::Alias(_) => return Ok(()),
+        let key = RecordType::from_word(record_type).ok_or_else(|| fail(UNKNOWN_TYPE))?;
+        let records = match content {
+            Ok(values) => record_data(key, &values).map_err(fail)?,
+            Err(outcome) => Err(outcome.unwrap_or(Outcome::NoData)),
         };
-        self.node(name).records.insert(key, content);
+        self.node(name).records.insert(key, records);
         Ok(())
     }
 
@@ -139,39 +147,27 @@ impl StaticZone {
             name: source.to_owned(),
             problem: "no JSON object of names",
         };
-        let Ok(Value::Object(names)) = serde_json::from_str(text) else {
+        let Ok(serde_json::Value::Object(names)) = serde_json::from_str(text) else {
             return Err(top);
         };
         let mut zone = Self::new(source);
         for (name, value) in names {
-            zone.add_json(&name, &value)?;
+            zone.add_json(&name, value)?;
         }
         Ok(zone)
     }
 
-    fn add_json(&mut self, name: &str, value: &Value) -> Result<(), ZoneError> {
-        let fail = |problem| ZoneError {
-            name: name.to_owned(),
-            problem,
-        };
-        if let Some(word) = value.as_str() {
-            let outcome = Self::outcome_word(word)
-                .ok_or_else(|| fail("a word must be NXDOMAIN, NODATA, SERVFAIL or TIMEOUT"))?;
-            self.set_name(name, outcome);
-            return Ok(());
+    fn add_json(&mut self, name: &str, value: serde_json::Value) -> Result<(), ZoneError> {
+        match value {
+            serde_json::Value::String(word) => self.set_word(name, &word),
+            serde_json::Value::Object(types) => {
+                self.touch(name);
+                let mut types = types.into_iter();
+                types
+                    .try_for_each(|(record_type, value)| self.set(name, &record_type, value.into()))
+            }
+            _ => Err(ZoneError::new(name, NO_MAPPING)),
         }
-        let types = value
-            .as_object()
-            .ok_or_else(|| fail("expected a mapping of record types or a word"))?;
-        self.node(name);
-        for (record_type, content) in types {
-            self.set(
-                name,
-                record_type,
-                json_value(record_type, content).map_err(fail)?,
-            )?;
-        }
-        Ok(())
     }
 
     /// The answer of this zone.
@@ -214,104 +210,132 @@ impl StaticZone {
     }
 }
 
-fn json_value(record_type: &str, content: &Value) -> Result<ZoneValue, &'static str> {
-    if let Some(outcome) = content.as_str().and_then(StaticZone::outcome_word) {
-        return Ok(ZoneValue::Outcome(outcome));
-    }
-    let values = match content {
-        Value::Array(values) => values.iter().collect(),
-        single => vec![single],
-    };
-    let texts = || {
-        values
-            .iter()
-            .map(|value| value.as_str().ok_or("expected a list of strings"))
-    };
-    let data = match record_type {
-        "CNAME" => {
-            let target = texts().next().ok_or("a CNAME needs one target")??;
-            return Ok(ZoneValue::Alias(target.to_owned()));
-        }
-        "A" => RecordData::A(
-            texts()
-                .map(|text| text?.parse().map_err(|_| "not an IPv4 address"))
-                .collect::<Result<_, _>>()?,
-        ),
-        "AAAA" => RecordData::Aaaa(
-            texts()
-                .map(|text| text?.parse().map_err(|_| "not an IPv6 address"))
-                .collect::<Result<_, _>>()?,
-        ),
-        "PTR" => RecordData::Ptr(
-            texts()
-                .filter_map(|text| text.map(Domain::parse_ascii).transpose())
-                .collect::<Result<_, _>>()?,
-        ),
-        "MX" => RecordData::Mx(
-            values
-                .iter()
-                .map(|value| json_mx(value))
-                .collect::<Result<_, _>>()?,
-        ),
-        "TXT" => RecordData::Txt(
-            values
-                .iter()
-                .map(|value| json_txt(value))
-                .collect::<Result<_, _>>()?,
-        ),
-        _ => return Err("unknown record type; use A, AAAA, MX, TXT, PTR or CNAME"),
-    };
-    Ok(ZoneValue::Data(data).or_no_data())
-}
-
-impl ZoneValue {
-    /// An empty list of records is NODATA.
-    #[must_use]
-    pub fn or_no_data(self) -> Self {
-        let is_empty = match &self {
-            Self::Data(RecordData::A(addresses)) => addresses.is_empty(),
-            Self::Data(RecordData::Aaaa(addresses)) => addresses.is_empty(),
-            Self::Data(RecordData::Mx(records)) => records.is_empty(),
-            Self::Data(RecordData::Ptr(names)) => names.is_empty(),
-            Self::Data(RecordData::Txt(records)) => records.is_empty(),
-            _ => false,
-        };
-        if is_empty {
-            Self::Outcome(Outcome::NoData)
+impl Value {
+    fn text(&self) -> Option<&str> {
+        if let Self::Text(text) = self {
+            Some(text)
         } else {
-            self
+            None
+        }
+    }
+
+    /// A text, or an object that prints as one.
+    fn printed(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) | Self::Other(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    fn octets(&self) -> Option<&[u8]> {
+        match self {
+            Self::Text(text) => Some(text.as_bytes()),
+            Self::Octets(octets) => Some(octets),
+            _ => None,
         }
     }
 }
 
-fn json_mx(value: &Value) -> Result<MxRecord, &'static str> {
-    let problem = "an MX value is [preference, host]";
-    let [preference, host] = value.as_array().map(Vec::as_slice).ok_or(problem)? else {
-        return Err(problem);
+impl From<serde_json::Value> for Value {
+    fn from(value: serde_json::Value) -> Self {
+        match value {
+            serde_json::Value::String(text) => Self::Text(text),
+            serde_json::Value::Array(values) => {
+                Self::List(values.into_iter().map(Self::from).collect())
+            }
+            other => other
+                .as_u64()
+                .map_or_else(|| Self::Other(other.to_string()), Self::Number),
+        }
+    }
+}
+
+fn outcome_word(word: &str) -> Option<Outcome> {
+    match word {
+        "NXDOMAIN" => Some(Outcome::NxDomain),
+        "NODATA" => Some(Outcome::NoData),
+        "SERVFAIL" => Some(Outcome::ServFail),
+        "TIMEOUT" => Some(Outcome::Timeout),
+        _ => None,
+    }
+}
+
+fn alias(target: &str) -> Result<Alias, &'static str> {
+    match target.strip_suffix('.').unwrap_or(target) {
+        "" => Ok(Alias::Root),
+        name => Domain::parse_ascii(name)
+            .map(Alias::Name)
+            .ok_or("the CNAME target is no domain name"),
+    }
+}
+
+/// The records of one type; an empty list of them is NODATA.
+fn record_data(
+    record_type: RecordType,
+    values: &[Value],
+) -> Result<Result<RecordData, Outcome>, &'static str> {
+    if values.is_empty() {
+        return Ok(Err(Outcome::NoData));
+    }
+    let data = match record_type {
+        RecordType::A => RecordData::A(all(values, "not an IPv4 address", address)?),
+        RecordType::Aaaa => RecordData::Aaaa(all(values, "not an IPv6 address", address)?),
+        RecordType::Mx => RecordData::Mx(all(values, "an MX value is [preference, host]", mx)?),
+        RecordType::Ptr => {
+            let names = all(values, "expected a list of texts", |value| value.text())?;
+            RecordData::Ptr(names.into_iter().filter_map(Domain::parse_ascii).collect())
+        }
+        RecordType::Txt => RecordData::Txt(all(
+            values,
+            "a TXT value is a text, octets, or a list of them",
+            txt,
+        )?),
     };
-    let preference = preference
-        .as_u64()
-        .and_then(|number| u16::try_from(number).ok())
-        .ok_or(problem)?;
-    Ok(MxRecord {
-        preference,
-        exchange: Domain::parse_ascii(host.as_str().ok_or(problem)?),
+    let has_no_names = matches!(&data, RecordData::Ptr(names) if names.is_empty());
+    Ok(if has_no_names {
+        Err(Outcome::NoData)
+    } else {
+        Ok(data)
     })
 }
 
-fn json_txt(value: &Value) -> Result<TxtRecord, &'static str> {
-    let problem = "a TXT value is a string or a list of strings";
-    let strings: Vec<&str> = match value {
-        Value::String(text) => vec![text],
-        Value::Array(parts) => parts
-            .iter()
-            .map(|part| part.as_str().ok_or(problem))
-            .collect::<Result<_, _>>()?,
-        _ => return Err(problem),
+fn all<'a, T>(
+    values: &'a [Value],
+    problem: &'static str,
+    read: impl Fn(&'a Value) -> Option<T>,
+) -> Result<Vec<T>, &'static str> {
+    values
+        .iter()
+        .map(|value| read(value).ok_or(problem))
+        .collect()
+}
+
+fn address<T: FromStr>(value: &Value) -> Option<T> {
+    value.printed()?.parse().ok()
+}
+
+fn mx(value: &Value) -> Option<MxRecord> {
+    let Value::List(parts) = value else {
+        return None;
     };
-    Ok(TxtRecord::from_strings(
-        strings.into_iter().map(str::as_bytes),
-    ))
+    let [Value::Number(preference), host] = parts.as_slice() else {
+        return None;
+    };
+    Some(MxRecord {
+        preference: u16::try_from(*preference).ok()?,
+        exchange: Domain::parse_ascii(host.text()?),
+    })
+}
+
+fn txt(value: &Value) -> Option<TxtRecord> {
+    let strings = match value {
+        Value::List(parts) => parts
+            .iter()
+            .map(Value::octets)
+            .collect::<Option<Vec<_>>>()?,
+        single => vec![single.octets()?],
+    };
+    Some(TxtRecord::from_strings(strings))
 }
 
 impl Lookup for StaticZone {

@@ -3,7 +3,6 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::dns::{RecordData, TxtRecord, ZoneValue};
 
 /// Pieces that records are made of, sound and broken.
 const PIECES: [&str; 46] = [
@@ -88,8 +87,9 @@ fn two_domain_zone(one: &[u8], two: &[u8]) -> StaticZone {
         "1.2.0.192.in-addr.arpa": {"PTR": ["example.com", "x.example.net"]},
     }));
     for (name, octets) in [("example.com", one), ("example.net", two)] {
-        let data = RecordData::Txt(vec![TxtRecord::from_strings([octets])]);
-        zone.set(name, "TXT", ZoneValue::Data(data)).unwrap();
+        let record = crate::dns::Value::Octets(octets.to_vec());
+        zone.set(name, "TXT", crate::dns::Value::List(vec![record]))
+            .unwrap();
     }
     zone
 }
