@@ -6,6 +6,7 @@
 use serde::Serialize;
 
 use crate::arc::{ArcResult, ArcVerdict};
+use crate::authentication_results::{self, MethodResult};
 use crate::crypto::Sha256;
 use crate::dmarc::{DmarcResult, DmarcVerdict, RequestedPolicy};
 use crate::domain::Domain;
@@ -172,51 +173,16 @@ fn is_trusted(arc: &ArcVerdict, policy: &Policy) -> bool {
         && arc.sealers.iter().all(|sealer| is_listed(&sealer.domain))
 }
 
-/// True when the first hop of the chain already saw DMARC fail: then there is nothing to vouch for (RFC 8617 §7.2.1
-/// lets a receiver accept the chain's assessments, and this is one).
+/// True when the first hop of the chain already saw DMARC fail, or its field breaks off before it can be seen: then
+/// there is nothing to vouch for (RFC 8617 §7.2.1 lets a receiver accept the chain's assessments, and this is one).
 fn was_failing_before(message: &Message) -> bool {
     let mut fields = message.fields_named(b"ARC-Authentication-Results");
     fields.any(|field| {
-        let value = without_comments(message.value(field));
-        let mut parts = value.split(|octet| *octet == b';').map(method_and_result);
-        let is_first_hop = parts.next() == Some((b"i".to_vec(), b"1".to_vec()));
-        is_first_hop && parts.any(|part| part == (b"dmarc".to_vec(), b"fail".to_vec()))
+        let (instance, told) = authentication_results::parse_arc(message.value(field));
+        let is_failure =
+            |result: &MethodResult| result.method == "dmarc" && result.result == "fail";
+        instance == Some(1) && (told.error.is_some() || told.results.iter().any(is_failure))
     })
-}
-
-/// `method=result` at the beginning of a part, lower case; a version (`dmarc/1`) is dropped.
-fn method_and_result(part: &[u8]) -> (Vec<u8>, Vec<u8>) {
-    let mut sides = part.splitn(2, |octet| *octet == b'=');
-    let mut first_word = |end: fn(&u8) -> bool| {
-        let side = sides.next().unwrap_or_default().trim_ascii_start();
-        let word = side.split(end).next().unwrap_or_default();
-        word.to_ascii_lowercase()
-    };
-    let is_end = |octet: &u8| octet.is_ascii_whitespace() || *octet == b'/';
-    (first_word(is_end), first_word(is_end))
-}
-
-/// The value with a space for each comment and quoted string (RFC 5322 §3.2.2, §3.2.4).
-fn without_comments(value: &[u8]) -> Vec<u8> {
-    let (mut kept, mut depth, mut is_quoted) = (Vec::with_capacity(value.len()), 0_usize, false);
-    let mut octets = value.iter();
-    while let Some(octet) = octets.next() {
-        match octet {
-            b'\\' => {
-                octets.next();
-            }
-            b'"' if depth == 0 => is_quoted = !is_quoted,
-            b'(' if !is_quoted => depth += 1,
-            b')' if !is_quoted => depth = depth.saturating_sub(1),
-            _ if depth == 0 && !is_quoted => {
-                kept.push(*octet);
-                continue;
-            }
-            _ => {}
-        }
-        kept.push(b' ');
-    }
-    kept
 }
 
 /// A number from 0 to 99 that depends on the header section alone, so that a message keeps its side of `pct`: the first
