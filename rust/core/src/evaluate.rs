@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use crate::dkim::{BodyHashes, Check, DkimResult, DkimVerdict, Signatures};
 use crate::dns::{Answers, Lookup, Pending, Question};
+use crate::domain::Domain;
 use crate::envelope::Envelope;
 use crate::message::{MESSAGE_OCTET_LIMIT, Message, Repair};
 use crate::policy::Policy;
@@ -79,6 +80,28 @@ impl Reading {
             message,
         }
     }
+
+    fn dkim(
+        &mut self,
+        answers: &Answers<'_>,
+        policy: &Policy,
+        judged_at: Option<i64>,
+        author: Option<&Domain>,
+    ) -> Result<Vec<DkimVerdict>, Pending> {
+        let (message, bodies) = (&self.message, &mut self.bodies);
+        self.signatures
+            .evaluate(answers, message, bodies, policy, judged_at, author)
+    }
+
+    fn arc(
+        &mut self,
+        answers: &Answers<'_>,
+        policy: &Policy,
+        judged_at: Option<i64>,
+    ) -> Result<arc::ArcVerdict, Pending> {
+        self.chain
+            .evaluate(answers, &self.message, &mut self.bodies, policy, judged_at)
+    }
 }
 
 /// What DKIM and ARC say of one reading.
@@ -129,19 +152,15 @@ impl Examination {
             Err(error) => return Err(Box::new(Verdict::failed(input.id, input.size, error))),
         };
         let message = Message::parse(octets);
-        let (received_at, received_source) = match (
-            input.envelope.received_at,
-            header_facts::received_at(&message),
-        ) {
-            (Some(time), _) => (
-                Some(time),
-                input
-                    .envelope
-                    .sources
-                    .map_or(Source::Explicit, |sources| sources.received_at),
-            ),
-            (None, Some(time)) => (Some(time), Source::Received),
-            (None, None) => (None, Source::Missing),
+        let given = input.envelope.received_at;
+        let received_at = given.or_else(|| header_facts::received_at(&message));
+        let received_source = match (given, received_at) {
+            (Some(_), _) => {
+                let sources = input.envelope.sources;
+                sources.map_or(Source::Explicit, |sources| sources.received_at)
+            }
+            (None, Some(_)) => Source::Received,
+            (None, None) => Source::Missing,
         };
         Ok(Self {
             id: input.id,
@@ -159,11 +178,6 @@ impl Examination {
             stored: Reading::new(message),
             unquoted: None,
         })
-    }
-
-    /// Octets that the examination keeps alive.
-    pub fn octets(&self) -> u64 {
-        self.size
     }
 
     /// Copies the octets out of the buffer they share with other messages, so that waiting does not hold that.
@@ -191,7 +205,8 @@ impl Examination {
     /// what the author domain's owner relies on.
     fn evaluate_all(&mut self, answers: &Answers<'_>, policy: &Policy) -> Result<Verdict, Pending> {
         dmarc::expect(answers, &self.author, policy, self.judged_at);
-        let dkim = self.evaluate_dkim(answers, policy, Which::Stored);
+        let (judged_at, author) = (self.judged_at, self.author.domain.as_ref());
+        let dkim = self.stored.dkim(answers, policy, judged_at, author);
         let spf = spf::check_mail_from(answers, &self.envelope, policy, self.judged_at);
         let dmarc = match (&spf, &dkim) {
             (Ok(spf), Ok(dkim)) => {
@@ -200,7 +215,7 @@ impl Examination {
             _ => Err(Pending),
         };
         let spf_helo = spf::check_helo(answers, &self.envelope, policy, self.judged_at);
-        let arc = self.evaluate_arc(answers, policy, Which::Stored);
+        let arc = self.stored.arc(answers, policy, judged_at);
         let (spf, spf_helo, mut dmarc) = (spf?, spf_helo?, dmarc?);
         let mut evidence = Evidence {
             dkim: dkim?,
@@ -230,52 +245,6 @@ impl Examination {
         Ok(verdict)
     }
 
-    fn evaluate_dkim(
-        &mut self,
-        answers: &Answers<'_>,
-        policy: &Policy,
-        which: Which,
-    ) -> Result<Vec<DkimVerdict>, Pending> {
-        let (author, judged_at) = (self.author.domain.clone(), self.judged_at);
-        let Some(reading) = self.reading(which) else {
-            return Ok(Vec::new());
-        };
-        let Reading {
-            message,
-            signatures,
-            bodies,
-            ..
-        } = reading;
-        signatures.evaluate(answers, message, bodies, policy, judged_at, author.as_ref())
-    }
-
-    fn evaluate_arc(
-        &mut self,
-        answers: &Answers<'_>,
-        policy: &Policy,
-        which: Which,
-    ) -> Result<arc::ArcVerdict, Pending> {
-        let judged_at = self.judged_at;
-        let reading = match which {
-            Which::Stored => &mut self.stored,
-            Which::Unquoted(_) => self.reading(which).ok_or(Pending)?,
-        };
-        let Reading {
-            message,
-            chain,
-            bodies,
-            ..
-        } = reading;
-        chain.evaluate(answers, message, bodies, policy, judged_at)
-    }
-
-    fn reading(&mut self, which: Which) -> Option<&mut Reading> {
-        match which {
-            Which::Stored => Some(&mut self.stored),
-            Which::Unquoted(index) => self.unquoted.as_mut()?.get_mut(index),
-        }
-    }
-
     /// An mbox quotes body lines that begin with `From `. The stored form comes first, because the quoting may be older
     /// than the signature; then one `>` less, then none. A reading counts only when more checks pass with it.
     fn evaluate_unquoted(
@@ -287,16 +256,15 @@ impl Examination {
         if !self.is_mbox || !stored.has_body_failure() {
             return Ok(None);
         }
-        let count = self
+        let (judged_at, author) = (self.judged_at, self.author.domain.as_ref());
+        let message = &self.stored.message;
+        let readings = self
             .unquoted
-            .get_or_insert_with(|| unquoted_readings(&self.stored.message))
-            .len();
-        for index in 0..count {
-            let which = Which::Unquoted(index);
-            let dkim = self.evaluate_dkim(answers, policy, which)?;
+            .get_or_insert_with(|| unquoted_readings(message));
+        for reading in readings {
             let evidence = Evidence {
-                dkim,
-                arc: self.evaluate_arc(answers, policy, which)?,
+                dkim: reading.dkim(answers, policy, judged_at, author)?,
+                arc: reading.arc(answers, policy, judged_at)?,
             };
             if evidence.passes() > stored.passes() {
                 return Ok(Some(evidence));
@@ -356,12 +324,7 @@ impl Examination {
             .flatten()
             .map(|&word| word.to_owned())
             .collect();
-        let reasons = [
-            spf.reason.code(),
-            spf_helo.reason.code(),
-            evidence.arc.reason.code(),
-            dmarc.reason.code(),
-        ];
+        let reasons = [evidence.arc.reason.code(), dmarc.reason.code()];
         let dkim = evidence
             .dkim
             .iter()
@@ -386,22 +349,13 @@ impl Examination {
     }
 }
 
-/// Reasons that are a limit of ours or of an RFC being hit.
+/// Reasons that are a limit being hit; SPF names its own in its `limits`.
 const LIMIT_REASONS: &[&str] = &[
     "dns-budget",
     "limit-exceeded",
-    "lookup-limit",
-    "mx-limit",
     "signature-limit",
     "too-many-author-domains",
-    "void-limit",
 ];
-
-#[derive(Clone, Copy)]
-enum Which {
-    Stored,
-    Unquoted(usize),
-}
 
 fn unquoted_readings(message: &Message) -> Vec<Reading> {
     let body = message.body();
