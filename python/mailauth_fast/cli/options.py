@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,13 +13,11 @@ import msgspec
 from cyclopts import Parameter
 
 from mailauth_fast.cli.exits import CommandError, Exit
-from mailauth_fast.errors import MailauthError
+from mailauth_fast.errors import MailauthError, ResolverUnavailable
 from mailauth_fast.resolvers import LiveResolver, StaticResolver
 
 if TYPE_CHECKING:
     from mailauth_fast.resolvers import Resolver
-
-PORT_LIMIT = 65_535
 
 Dns = Annotated[str, Parameter(help="live, ADDRESS:PORT or zone:FILE.json")]
 RulesOption = Annotated[Literal["rfc9989", "rfc7489", "auto"], Parameter(help="rule book of DMARC")]
@@ -47,8 +44,11 @@ def chosen_resolver(text: str) -> ChosenResolver:
             f"--dns {text}: DNS stores are not read yet; give zone:FILE.json or a server",
             Exit.USAGE,
         )
-    _check_server(text)
-    return ChosenResolver(LiveResolver([text]), "live")
+    try:
+        return ChosenResolver(LiveResolver([text]), "live")
+    except ResolverUnavailable:
+        sentence = f"--dns {text}: neither live, ADDRESS:PORT nor zone:FILE.json"
+        raise CommandError(sentence, Exit.USAGE) from None
 
 
 def _zone(path: Path) -> ChosenResolver:
@@ -64,23 +64,6 @@ def _zone(path: Path) -> ChosenResolver:
         sentence = f"{path}: no zone file ({problem}); it must map names to record types to values"
         raise CommandError(sentence, Exit.USAGE) from None
     return ChosenResolver(resolver, f"zone sha256:{digest}")
-
-
-def _check_server(text: str) -> None:
-    match = re.fullmatch(r"(?:\[(?P<six>[^\]]+)\]|(?P<four>[^:]+))(?::(?P<port>\d{1,5}))?", text)
-    address = (match["six"] or match["four"]) if match else text
-    port = int(match["port"]) if match and match["port"] else 1
-    if not _is_address(address) or not 0 < port <= PORT_LIMIT:
-        sentence = f"--dns {text}: neither live, ADDRESS:PORT nor zone:FILE.json"
-        raise CommandError(sentence, Exit.USAGE)
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def chosen_time(text: str) -> int | str:

@@ -2,10 +2,9 @@
 
 use std::io::{self, Read};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use mailauth_archive::{Options, Sources};
+use mailauth_archive::{Options, Progress, Sources};
 use mailauth_core::batch::Batch;
 use mailauth_core::envelope::Envelope;
 use mailauth_core::evaluate::{Input, Now};
@@ -25,7 +24,7 @@ pub(crate) struct ArchiveRun {
     engine: Py<Engine>,
     batch: Mutex<Option<Batch>>,
     problems: Arc<Mutex<Vec<String>>>,
-    octets_read: Arc<AtomicU64>,
+    progress: Progress,
     octets_total: Option<u64>,
 }
 
@@ -46,24 +45,19 @@ impl ArchiveRun {
         let sources = Sources::open(inputs, options)
             .map_err(|problem| Fault::Unreadable(problem.to_string()))?;
         let problems: Arc<Mutex<Vec<String>>> = Arc::default();
-        let octets_read: Arc<AtomicU64> = Arc::default();
+        let progress = sources.progress();
         let octets_total = if is_watched {
             sources.total_octets()
         } else {
             None
         };
-        let source = source(
-            sources,
-            limit,
-            Arc::clone(&problems),
-            Arc::clone(&octets_read),
-        );
+        let source = source(sources, limit, Arc::clone(&problems));
         let batch = engine.get().start(source, now);
         Ok(Self {
             engine,
             batch: Mutex::new(Some(batch)),
             problems,
-            octets_read,
+            progress,
             octets_total,
         })
     }
@@ -74,23 +68,19 @@ fn source(
     sources: Sources,
     limit: Option<u64>,
     problems: Arc<Mutex<Vec<String>>>,
-    octets_read: Arc<AtomicU64>,
 ) -> Box<dyn Iterator<Item = Input> + Send> {
     let limit = limit
         .and_then(|limit| usize::try_from(limit).ok())
         .unwrap_or(usize::MAX);
     let inputs = sources.filter_map(move |item| match item {
-        Ok(stored) => {
-            octets_read.fetch_add(stored.size, Ordering::Relaxed);
-            Some(Input {
-                id: stored.id,
-                octets: stored.octets,
-                size: stored.size,
-                envelope: Envelope::default(),
-                is_mbox: stored.is_mbox,
-                repairs: stored.notes,
-            })
-        }
+        Ok(stored) => Some(Input {
+            id: stored.id,
+            octets: stored.octets,
+            size: stored.size,
+            envelope: Envelope::default(),
+            is_mbox: stored.is_mbox,
+            repairs: stored.notes,
+        }),
         Err(problem) => {
             problems
                 .lock()
@@ -130,10 +120,10 @@ impl ArchiveRun {
             .clone()
     }
 
-    /// Octets of the messages read so far.
+    /// Octets of the inputs read so far.
     #[getter]
     fn octets_read(&self) -> u64 {
-        self.octets_read.load(Ordering::Relaxed)
+        self.progress.octets_read()
     }
 
     /// Octets of all files; `None` when nobody watches or a stream is among the inputs.

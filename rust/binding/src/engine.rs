@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use mailauth_core::batch::{Batch, Rows as Taken};
+use mailauth_core::batch::{Batch, EngineFault, Rows as Taken};
 use mailauth_core::dns::{Answers, Cache, Lookup, Pending, Question, Resolver};
 use mailauth_core::domain::Domain;
 use mailauth_core::evaluate::{Input, Now};
@@ -244,11 +244,7 @@ impl Engine {
         self.check_resolver()?;
         match outcome {
             Ok(result) => Ok(result?),
-            Err(panic) => {
-                let said = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-                let said = said.or_else(|| panic.downcast_ref::<String>().cloned());
-                Err(Fault::Engine(said.unwrap_or_else(|| "unknown fault".to_owned())).into())
-            }
+            Err(panic) => Err(Fault::Engine(EngineFault::of_panic(&*panic).0).into()),
         }
     }
 

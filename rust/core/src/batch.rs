@@ -3,6 +3,7 @@
 //! A message whose answers are missing steps aside and others go on; an answer wakes whoever waits for it. Knows
 //! threads and order; must not know what a check is.
 
+use std::any::Any;
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -25,6 +26,15 @@ const CHUNK_OCTETS: u64 = 1 << 20;
 /// A fault of ours: a worker panicked. Carries what it said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EngineFault(pub String);
+
+impl EngineFault {
+    /// What a caught panic said.
+    pub fn of_panic(panic: &(dyn Any + Send)) -> Self {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+        Self(text.unwrap_or("unknown fault").to_owned())
+    }
+}
 
 /// A run in progress; dropping it stops the run.
 pub struct Batch {
@@ -216,12 +226,9 @@ impl Shared {
             }
         }));
         if let Err(panic) = outcome {
-            let text = panic.downcast_ref::<String>().map(String::as_str);
-            let text = text
-                .or_else(|| panic.downcast_ref::<&str>().copied())
-                .unwrap_or("unknown fault");
+            let EngineFault(text) = EngineFault::of_panic(&*panic);
             let mut state = self.lock();
-            state.fault = Some(text.to_owned());
+            state.fault = Some(text);
             state.is_cancelled = true;
         }
         self.work.notify_all();

@@ -297,11 +297,13 @@ pub fn hash_name(name: &[u8]) -> u32 {
     })
 }
 
-fn to_u32(position: usize) -> u32 {
+/// An offset into a message: they end at [`MESSAGE_OCTET_LIMIT`].
+pub(crate) fn to_u32(position: usize) -> u32 {
     u32::try_from(position).unwrap_or(u32::MAX)
 }
 
-fn to_usize(position: u32) -> usize {
+/// The inverse of [`to_u32`].
+pub(crate) fn to_usize(position: u32) -> usize {
     usize::try_from(position).unwrap_or(usize::MAX)
 }
 

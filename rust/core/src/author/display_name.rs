@@ -3,6 +3,7 @@
 //! For show only. Control and direction characters stay in: whoever prints the name escapes them.
 
 use super::lexer::{Lexeme, Lexer, Token};
+use crate::dkim::tag_value::base64_digit;
 
 /// Decodes a phrase that the grammar has accepted; what cannot be decoded stays as written. Linear in its octets.
 pub(super) fn decode(phrase: &[u8]) -> String {
@@ -209,15 +210,4 @@ fn base64(text: &[u8]) -> Option<Vec<u8>> {
         octets.extend(decoded.iter().take(group.len() * 3 / 4));
     }
     Some(octets)
-}
-
-fn base64_digit(octet: u8) -> Option<u8> {
-    match octet {
-        b'A'..=b'Z' => Some(octet - b'A'),
-        b'a'..=b'z' => Some(octet - b'a' + 26),
-        b'0'..=b'9' => Some(octet - b'0' + 52),
-        b'+' => Some(62),
-        b'/' => Some(63),
-        _ => None,
-    }
 }

@@ -11,7 +11,7 @@ use crate::crypto::{Digest, HashAlgorithm, Hasher};
 use crate::dkim::canonicalization::{
     Canonicalization, Gather, Sink, write_lines, write_relaxed_field,
 };
-use crate::message::{Message, hash_name};
+use crate::message::{Message, hash_name, to_u32, to_usize};
 
 impl Sink for Hasher {
     fn write(&mut self, octets: &[u8]) {
@@ -289,14 +289,6 @@ fn compare_names(one: &[u8], other: &[u8]) -> Ordering {
 
 fn low_half(key: u64) -> u32 {
     u32::try_from(key & u64::from(u32::MAX)).unwrap_or(u32::MAX)
-}
-
-fn to_u32(position: usize) -> u32 {
-    u32::try_from(position).unwrap_or(u32::MAX)
-}
-
-fn to_usize(position: u32) -> usize {
-    usize::try_from(position).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]

@@ -49,7 +49,8 @@ pub(crate) fn decode_base64(text: &[u8]) -> Option<Vec<u8>> {
     (digits > 0 && padding <= 2 && is_complete).then_some(octets)
 }
 
-const fn base64_digit(octet: u8) -> Option<u8> {
+/// The six bits that a character of base64 stands for (RFC 2045 §6.8).
+pub(crate) const fn base64_digit(octet: u8) -> Option<u8> {
     match octet {
         b'A'..=b'Z' => Some(octet - b'A'),
         b'a'..=b'z' => Some(octet - b'a' + 26),
