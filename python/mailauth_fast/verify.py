@@ -177,9 +177,23 @@ class Verifier:
         stream: BinaryIO | None = None,
         limit: int | None = None,
         is_watched: bool = False,
+        shard: tuple[int, int] = (0, 1),
+        checkpoint: bytes | None = None,
     ) -> _core.ArchiveRun:
-        """Start a run whose progress and problems can be watched; for the command line."""
-        return self._engine.verify_archive(list(inputs), judged_by(now), stream, limit, is_watched)
+        """Start a run that can be watched, stopped and resumed; for the command line.
+
+        Args:
+            inputs: paths; `-` is `stream`.
+            now: as for `verify`.
+            stream: what `-` reads.
+            limit: messages of the whole run.
+            is_watched: look at every file first, so that progress can tell a share.
+            shard: number I (from 0) of N; every N-th unit from the I-th on is verified.
+            checkpoint: where a unit begins, as `ArchiveRun.finished_unit` told it.
+        """
+        return self._engine.verify_archive(
+            list(inputs), judged_by(now), stream, limit, is_watched, shard, checkpoint
+        )
 
     def check_host(self, ip: str, helo: str, mail_from: str, receiver: str | None = None) -> Spf:
         """Evaluate SPF by hand; an empty `mail_from` checks `postmaster@helo`.

@@ -32,6 +32,11 @@ pub(crate) struct Reading {
 pub(crate) trait Source: Send {
     /// The next message, inner source or problem; `None` at the end.
     fn next_found(&mut self, reading: &Reading) -> Option<Result<Found, SourceProblem>>;
+
+    /// Begins at a message whose offset an earlier reader gave; false where only reading leads there.
+    fn begin_at(&mut self, _offset: u64) -> bool {
+        false
+    }
 }
 
 /// What a source gives.
@@ -211,6 +216,7 @@ impl OpenedFile<'_> {
             size,
             octets,
             is_mbox: false,
+            offset: None,
             notes: Vec::new(),
         };
         Ok(Ok(Found::Message(message)))

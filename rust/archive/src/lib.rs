@@ -19,6 +19,7 @@ mod sources;
 mod stored_message;
 mod stream;
 mod tree;
+mod units;
 mod window;
 
 #[cfg(test)]
@@ -26,6 +27,7 @@ mod scratch;
 
 pub use kind::{ForeignStore, UnreadKind};
 pub use problem::SourceProblem;
-pub use sources::{Options, Sources, WINDOW_OCTETS};
+pub use sources::{Options, Position, Sources, WINDOW_OCTETS};
 pub use stored_message::StoredMessage;
 pub use stream::Progress;
+pub use units::{Checkpoint, Cutter, UNIT_MESSAGES, UNIT_OCTETS, Unit};

@@ -32,6 +32,8 @@ pub(crate) struct Mbox {
     is_git_series: bool,
     state: State,
     problems: VecDeque<SourceProblem>,
+    /// Where an earlier reader of this file stopped.
+    start: Option<u64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -91,6 +93,7 @@ impl Mbox {
             is_git_series: false,
             state: State::Unread,
             problems: VecDeque::new(),
+            start: None,
         }
     }
 
@@ -113,6 +116,11 @@ impl Mbox {
         } else {
             let is_message = border::begins_with_field(head, true) == Some(true);
             self.section = Section::new(0, is_message);
+        }
+        if let Some(offset) = self.start.take() {
+            self.window.seek(offset);
+            self.section = Section::new(offset, true);
+            self.problems.clear();
         }
         self.scan = self.section.start;
         self.state = State::Reading;
@@ -291,6 +299,7 @@ impl Mbox {
             size,
             octets,
             is_mbox: true,
+            offset: Some(section.start),
             notes: section.notes,
         })
     }
@@ -331,6 +340,12 @@ impl Mbox {
 }
 
 impl Source for Mbox {
+    fn begin_at(&mut self, offset: u64) -> bool {
+        let is_file = self.window.stream().size().is_some();
+        self.start = is_file.then_some(offset);
+        is_file
+    }
+
     fn next_found(&mut self, reading: &Reading) -> Option<Result<Found, SourceProblem>> {
         loop {
             if let Some(problem) = self.problems.pop_front() {

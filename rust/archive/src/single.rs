@@ -66,6 +66,7 @@ impl Single {
             size,
             octets,
             is_mbox: false,
+            offset: None,
             notes: Vec::new(),
         }
     }

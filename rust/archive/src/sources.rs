@@ -52,6 +52,24 @@ pub struct Sources {
     open: Vec<Box<dyn Source>>,
     standard_input: Option<Box<dyn Read + Send>>,
     reading: Reading,
+    /// Inputs that were opened or passed over.
+    opened: usize,
+    /// The input being read.
+    current: PathBuf,
+    position: Position,
+    /// What an earlier run has done of the first input.
+    done: Option<Position>,
+}
+
+/// Where a message stands among the inputs: enough to begin there again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+pub struct Position {
+    /// Number of the input, from 0.
+    pub input: usize,
+    /// Messages of that input before it.
+    pub messages: u64,
+    /// The octet at which it begins: in an mbox its offset, else the octets of the messages before it.
+    pub octet: u64,
 }
 
 struct Input {
@@ -105,7 +123,69 @@ impl Sources {
                 progress: Progress::default(),
                 message_octet_limit: options.message_octet_limit,
             },
+            opened: 0,
+            current: PathBuf::new(),
+            position: Position::default(),
+            done: None,
         })
+    }
+
+    /// Goes on where an earlier run over the same inputs stopped: what lies before is not given again.
+    ///
+    /// An mbox file is entered at the message's octet; every other source is read up to it.
+    #[must_use]
+    pub fn begin_at(mut self, position: Position) -> Self {
+        self.inputs.drain(..position.input.min(self.inputs.len()));
+        self.opened = position.input;
+        self.done = Some(position).filter(|done| done.messages > 0);
+        self
+    }
+
+    /// Number of the input that gave the last message, and how many messages it gave, that one included.
+    pub fn position(&self) -> Position {
+        self.position
+    }
+
+    /// Opens the next input.
+    fn next_input(&mut self) -> Option<Result<Found, SourceProblem>> {
+        if let Some(problem) = self.lost_place() {
+            return Some(Err(problem));
+        }
+        let input = self.inputs.pop_front()?;
+        self.position = Position {
+            input: self.opened,
+            ..Position::default()
+        };
+        self.opened += 1;
+        self.current.clone_from(&input.path);
+        Some(self.begin(input))
+    }
+
+    /// The input ended before the place where the earlier run stopped.
+    fn lost_place(&mut self) -> Option<SourceProblem> {
+        self.done.take_if(|done| self.opened > done.input)?;
+        let path = self.current.clone();
+        Some(SourceProblem::Changed { path })
+    }
+
+    /// Enters a resumed mbox at its octet; other sources are read up to the place.
+    fn enter(&mut self, source: &mut dyn Source) {
+        let Some(done) = self.done.filter(|_| self.open.is_empty()) else {
+            return;
+        };
+        if source.begin_at(done.octet) {
+            self.position.messages = done.messages;
+            self.done = None;
+        }
+    }
+
+    /// Counts a message; true when an earlier run has done it.
+    fn is_done(&mut self) -> bool {
+        self.position.messages += 1;
+        self.done = self
+            .done
+            .filter(|done| self.position.messages <= done.messages);
+        self.done.is_some()
     }
 
     /// Octets of all inputs not begun yet, for showing progress; `None` when one of them is a stream.
@@ -202,13 +282,20 @@ impl Iterator for Sources {
             let found = if let Some(source) = self.open.last_mut() {
                 source.next_found(&self.reading)
             } else {
-                let input = self.inputs.pop_front()?;
-                Some(self.begin(input))
+                Some(self.next_input()?)
             };
             match found {
-                Some(Ok(Found::Message(message))) => return Some(Ok(message)),
-                Some(Ok(Found::Inner(source))) => self.open.push(source),
+                Some(Ok(Found::Message(message))) => {
+                    if !self.is_done() {
+                        return Some(Ok(message));
+                    }
+                }
+                Some(Ok(Found::Inner(mut source))) => {
+                    self.enter(&mut *source);
+                    self.open.push(source);
+                }
                 Some(Ok(Found::Nothing)) => {}
+                Some(Err(_)) if self.done.is_some() => {}
                 Some(Err(problem)) => return Some(Err(problem)),
                 None => {
                     self.open.pop();
@@ -267,5 +354,7 @@ fn octets_below(folder: &Path) -> u64 {
     octets
 }
 
+#[cfg(test)]
+mod resume_tests;
 #[cfg(test)]
 mod tests;

@@ -17,6 +17,8 @@ pub struct StoredMessage {
     pub octets: Result<Bytes, ErrorReason>,
     /// The body may carry `>From ` quoting.
     pub is_mbox: bool,
+    /// Octet of an mbox at which the message begins: a reader of the same file may begin there.
+    pub offset: Option<u64>,
     /// What was odd about the storing, each once; it never withholds the verdict.
     pub notes: Vec<Repair>,
 }

@@ -91,6 +91,18 @@ impl Stream {
         }
     }
 
+    /// Goes on at this offset of a file; what lies before counts as read. False for any other stream.
+    pub(crate) fn seek(&mut self, offset: u64) -> bool {
+        let Origin::File(open) = &mut self.origin else {
+            return false;
+        };
+        let offset = offset.min(open.size);
+        self.progress
+            .add_octets(offset.saturating_sub(open.position));
+        open.position = offset;
+        true
+    }
+
     /// Octets of the whole stream, if that is known ahead.
     pub(crate) fn size(&self) -> Option<u64> {
         match &self.origin {

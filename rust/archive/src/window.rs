@@ -98,6 +98,16 @@ impl Window {
         }
     }
 
+    /// Forgets what is in memory and goes on at this offset of the file; a stream without a size stays where it is.
+    pub(crate) fn seek(&mut self, offset: u64) {
+        if self.stream.seek(offset) {
+            self.hold = Hold::Shared(Bytes::new());
+            self.origin = offset;
+            self.filled = 0;
+            self.ending = None;
+        }
+    }
+
     /// Offset of the first octet in memory.
     pub(crate) fn origin(&self) -> u64 {
         self.origin

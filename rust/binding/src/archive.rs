@@ -1,19 +1,21 @@
-//! `ArchiveRun`: verdicts of files, folders and streams, batch by batch, in bounded memory.
+//! `ArchiveRun`: verdicts of files, folders and streams, batch by batch and unit by unit, in bounded memory.
 
 use std::io::{self, Read};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mailauth_archive::{Options, Progress, Sources};
 use mailauth_core::batch::Batch;
-use mailauth_core::envelope::Envelope;
-use mailauth_core::evaluate::{Input, Now};
+use mailauth_core::evaluate::Now;
+use mailauth_core::verdict::Verdict;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::engine::Engine;
 use crate::errors::Fault;
-use crate::rows::Rows;
+use crate::rows::{Rows, to_json};
+use crate::unit_reader::{FinishedUnit, RunNotes, STOP_AT_ONCE, STOP_AT_UNIT, Slice, UnitReader};
 
 /// Rows of one batch: fixed, so that row groups of a file do not depend on the number of threads.
 const ROWS_A_BATCH: usize = 4_096;
@@ -22,10 +24,27 @@ const ROWS_A_BATCH: usize = 4_096;
 #[pyclass(frozen, module = "mailauth_fast._core")]
 pub(crate) struct ArchiveRun {
     engine: Py<Engine>,
-    batch: Mutex<Option<Batch>>,
-    problems: Arc<Mutex<Vec<String>>>,
+    rows: Mutex<RowStream>,
+    finished: Mutex<Option<FinishedUnit>>,
+    notes: Arc<RunNotes>,
+    stop: Arc<AtomicU8>,
     progress: Progress,
     octets_total: Option<u64>,
+}
+
+/// Rows on their way out, cut where units end.
+struct RowStream {
+    batch: Option<Batch>,
+    pending: Vec<Verdict>,
+    /// Rows of the current unit that are out.
+    given: usize,
+}
+
+/// What a run is asked to do beside its inputs.
+pub(crate) struct RunOptions {
+    pub(crate) stream: Option<Py<PyAny>>,
+    pub(crate) slice: Slice,
+    pub(crate) is_watched: bool,
 }
 
 impl ArchiveRun {
@@ -33,63 +52,85 @@ impl ArchiveRun {
         engine: Py<Engine>,
         inputs: &[PathBuf],
         now: Now,
-        stream: Option<Py<PyAny>>,
-        limit: Option<u64>,
-        is_watched: bool,
+        options: RunOptions,
     ) -> PyResult<Self> {
+        let stream = options.stream;
         let stream = stream.map(|reader| Box::new(PythonReader(reader)) as Box<dyn Read + Send>);
-        let options = Options {
+        let sources = Options {
             standard_input: stream,
             ..Options::default()
         };
-        let sources = Sources::open(inputs, options)
-            .map_err(|problem| Fault::Unreadable(problem.to_string()))?;
-        let problems: Arc<Mutex<Vec<String>>> = Arc::default();
+        let sources = Sources::open(inputs, sources)
+            .map_err(|problem| Fault::Unreadable(problem.to_string()))?
+            .begin_at(options.slice.start.position);
         let progress = sources.progress();
-        let octets_total = if is_watched {
+        let octets_total = if options.is_watched {
             sources.total_octets()
         } else {
             None
         };
-        let source = source(sources, limit, Arc::clone(&problems));
-        let batch = engine.get().start(source, now);
+        let notes = Arc::<RunNotes>::default();
+        let stop = Arc::<AtomicU8>::default();
+        let source = UnitReader::new(
+            sources,
+            inputs,
+            options.slice,
+            Arc::clone(&notes),
+            Arc::clone(&stop),
+        );
+        let batch = engine.get().start(Box::new(source), now);
         Ok(Self {
             engine,
-            batch: Mutex::new(Some(batch)),
-            problems,
+            rows: Mutex::new(RowStream {
+                batch: Some(batch),
+                pending: Vec::new(),
+                given: 0,
+            }),
+            finished: Mutex::default(),
+            notes,
+            stop,
             progress,
             octets_total,
         })
     }
-}
 
-/// Messages out of the archive; what cannot be read is noted beside them.
-fn source(
-    sources: Sources,
-    limit: Option<u64>,
-    problems: Arc<Mutex<Vec<String>>>,
-) -> Box<dyn Iterator<Item = Input> + Send> {
-    let limit = limit
-        .and_then(|limit| usize::try_from(limit).ok())
-        .unwrap_or(usize::MAX);
-    let inputs = sources.filter_map(move |item| match item {
-        Ok(stored) => Some(Input {
-            id: stored.id,
-            octets: stored.octets,
-            size: stored.size,
-            envelope: Envelope::default(),
-            is_mbox: stored.is_mbox,
-            repairs: stored.notes,
-        }),
-        Err(problem) => {
-            problems
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(problem.to_string());
-            None
+    fn rows(&self) -> MutexGuard<'_, RowStream> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next rows, never of two units; empty at the end.
+    fn next_rows(&self, py: Python<'_>) -> PyResult<Vec<Verdict>> {
+        let mut rows = self.rows();
+        loop {
+            // Whoever reads notes the end of a unit before it gives the first message behind it.
+            let unit_rows = self.notes.unit_rows();
+            let left = unit_rows.map_or(usize::MAX, |count| count - rows.given);
+            let wanted = left.min(ROWS_A_BATCH);
+            let Some(batch) = rows.batch.as_ref().filter(|_| rows.pending.len() < wanted) else {
+                let count = wanted.min(rows.pending.len());
+                let taken = rows.pending.drain(..count).collect();
+                rows.given += count;
+                if unit_rows == Some(rows.given) {
+                    rows.given = 0;
+                    *self.finished() = self.notes.take_unit();
+                }
+                return Ok(taken);
+            };
+            let taken = self
+                .engine
+                .get()
+                .take(py, batch, ROWS_A_BATCH - rows.pending.len());
+            if !matches!(&taken, Ok(taken) if !taken.is_empty()) {
+                let batch = rows.batch.take();
+                py.detach(|| drop(batch));
+            }
+            rows.pending.extend(taken?);
         }
-    });
-    Box::new(inputs.take(limit))
+    }
+
+    fn finished(&self) -> MutexGuard<'_, Option<FinishedUnit>> {
+        self.finished.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[pymethods]
@@ -99,25 +140,34 @@ impl ArchiveRun {
     }
 
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<Rows>> {
-        let mut guard = self.batch.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(batch) = guard.as_ref() else {
-            return Ok(None);
-        };
-        let rows = self.engine.get().take(py, batch, ROWS_A_BATCH);
-        if !matches!(&rows, Ok(rows) if !rows.is_empty()) {
-            let batch = guard.take();
-            py.detach(|| drop(batch));
-        }
-        Ok(Some(rows?).filter(|rows| !rows.is_empty()).map(Rows::new))
+        *self.finished() = None;
+        let rows = self.next_rows(py)?;
+        Ok(Some(rows).filter(|rows| !rows.is_empty()).map(Rows::new))
+    }
+
+    /// The unit that ended with the last rows, as JSON; `None` while it goes on.
+    fn finished_unit<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let finished = self.finished();
+        let json = finished.as_ref().map(to_json).transpose()?;
+        Ok(json.map(|json| PyBytes::new(py, &json)))
+    }
+
+    /// Ends the run early, with the unit being read or, `at_once`, with what is in flight.
+    fn stop(&self, at_once: bool) {
+        let word = if at_once { STOP_AT_ONCE } else { STOP_AT_UNIT };
+        self.stop.fetch_max(word, Ordering::Relaxed);
+    }
+
+    /// True when `stop` kept the run from its end.
+    #[getter]
+    fn is_stopped(&self) -> bool {
+        self.notes.is_cut()
     }
 
     /// What could not be read so far, one sentence each.
     #[getter]
     fn problems(&self) -> Vec<String> {
-        self.problems
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.notes.problems()
     }
 
     /// Octets of the inputs read so far.
@@ -132,14 +182,12 @@ impl ArchiveRun {
         self.octets_total
     }
 
-    /// Messages that wait for DNS now.
+    /// Messages that wait for DNS now; 0 while another thread takes rows.
     #[getter]
     fn waiting(&self) -> usize {
-        self.batch
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .as_ref()
-            .map_or(0, Batch::waiting)
+        let rows = self.rows.try_lock().ok();
+        rows.and_then(|rows| rows.batch.as_ref().map(Batch::waiting))
+            .unwrap_or(0)
     }
 
     /// Every server of the live resolver was down at some time of the run.
@@ -150,11 +198,7 @@ impl ArchiveRun {
 
     /// Stops the run and its threads.
     fn close(&self, py: Python<'_>) {
-        let batch = self
-            .batch
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let batch = self.rows().batch.take();
         py.detach(|| drop(batch));
     }
 }

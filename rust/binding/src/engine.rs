@@ -12,10 +12,11 @@ use mailauth_core::{dmarc, spf};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::archive::ArchiveRun;
+use crate::archive::{ArchiveRun, RunOptions};
 use crate::errors::Fault;
 use crate::python_resolver::PythonResolver;
 use crate::rows::{Rows, to_json};
+use crate::unit_reader::Slice;
 use crate::zone::PyStaticZone;
 use crate::{inputs, settings};
 
@@ -121,9 +122,10 @@ impl Engine {
         Ok(Rows::new(rows))
     }
 
-    /// Starts verifying files, folders and streams.
-    #[pyo3(signature = (inputs, now, stream = None, limit = None, is_watched = false))]
+    /// Starts verifying files, folders and streams: the units of one shard, from a checkpoint (JSON) on.
+    #[pyo3(signature = (inputs, now, stream = None, limit = None, is_watched = false, shard = (0, 1), checkpoint = None))]
     #[expect(clippy::needless_pass_by_value, reason = "pyo3 makes the list")]
+    #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
     fn verify_archive(
         slf: Py<Self>,
         inputs: Vec<std::path::PathBuf>,
@@ -131,9 +133,24 @@ impl Engine {
         stream: Option<Py<PyAny>>,
         limit: Option<u64>,
         is_watched: bool,
+        shard: (u64, u64),
+        checkpoint: Option<&[u8]>,
     ) -> PyResult<ArchiveRun> {
-        let now = settings::now(now)?;
-        ArchiveRun::start(slf, &inputs, now, stream, limit, is_watched)
+        let start = checkpoint.map(serde_json::from_slice).transpose();
+        let slice = Slice {
+            start: start
+                .map_err(|error| Fault::Argument(format!("the checkpoint is broken: {error}")))?
+                .unwrap_or_default(),
+            shard: shard.0,
+            shards: shard.1.max(1),
+            limit: limit.unwrap_or(u64::MAX),
+        };
+        let options = RunOptions {
+            stream,
+            slice,
+            is_watched,
+        };
+        ArchiveRun::start(slf, &inputs, settings::now(now)?, options)
     }
 
     /// RFC 7208 `check_host` by hand; the `spf` object as JSON.

@@ -10,6 +10,7 @@ mod live;
 mod python_resolver;
 mod rows;
 mod settings;
+mod unit_reader;
 mod writer;
 mod zone;
 
