@@ -73,7 +73,7 @@ def test_a_folder_without_extension_gets_a_part(tmp_path: Path) -> None:
     assert (
         run("verify", MBOX, "--dns", ZONE, "--format", "parquet", "-o", out).returncode == FINISHED
     )
-    assert [path.name for path in out.iterdir()] == ["part-00000000.parquet"]
+    assert [path.name for path in out.glob("*")] == [".run", "part-00000000.parquet"]
 
 
 def test_an_output_that_exists_needs_overwrite(tmp_path: Path) -> None:

@@ -169,7 +169,7 @@ class Verifier:
         finally:
             run.close()
 
-    def start_archive(
+    def start_archive(  # noqa: PLR0913 - keywords
         self,
         inputs: Sequence[Path],
         *,

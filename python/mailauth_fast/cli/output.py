@@ -1,105 +1,84 @@
-"""Where rows go: standard output or a file that is complete under its name or not there at all."""
+"""Where rows go: nowhere, standard output, or parts below a file or folder."""
 
 from __future__ import annotations
 
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING
 
 from mailauth_fast import _core
 from mailauth_fast.cli.exits import CommandError, Exit
-from mailauth_fast.cli.options import reason_of
+from mailauth_fast.cli.formats import EXTENSIONS, Format
+from mailauth_fast.cli.parts import Parts
 
 if TYPE_CHECKING:
+    from mailauth_fast.cli.parts import FinishedUnit
+    from mailauth_fast.cli.summary import Counts
     from mailauth_fast.policy import Policy
 
-Format = Literal["text", "jsonl", "parquet"]
-EXTENSIONS: dict[str, Format] = {".jsonl": "jsonl", ".parquet": "parquet"}
 SCHEMA_VERSION = 1
-PART = "part-00000000"
-"""Name of the only part while a run is one unit."""
-
-
-class Sink(Protocol):
-    """Takes rows."""
-
-    def write(self, rows: _core.Rows) -> None:
-        """Append rows."""
-
-    def close(self) -> None:
-        """Make what was written final."""
-
-    def keep_partial(self) -> str | None:
-        """Keep what was written so far under a name that shows it; return that name."""
+STREAMED = ("jsonl",)
+"""Formats that standard output can take row by row."""
 
 
 class NoRows:
     """The summary alone is wanted."""
 
+    is_resumable = False
+
     def write(self, rows: _core.Rows) -> None:
         """Drop rows."""
 
-    def close(self) -> None:
+    def end_unit(self, unit: FinishedUnit, counts: Counts, problems: list[str]) -> None:
         """Do nothing."""
 
-    def keep_partial(self) -> str | None:
-        """Keep nothing."""
-        return None
+    def complete(self, problems: list[str], *, is_resolver_broken: bool) -> None:
+        """Do nothing."""
+
+    def clean(self) -> None:
+        """Do nothing."""
 
 
-class StandardOutput:
-    """JSON lines to standard output."""
+class StandardOutput(NoRows):
+    """Rows to standard output as they come."""
 
     def write(self, rows: _core.Rows) -> None:
         """Print rows."""
         sys.stdout.buffer.write(rows.jsonl())
         sys.stdout.buffer.flush()
 
-    def close(self) -> None:
-        """Do nothing: the stream is the caller's."""
 
-    def keep_partial(self) -> str | None:
-        """Keep nothing: what was printed is printed."""
-        return None
-
-
-def open_sink(
-    output: str | None, chosen: Format | None, metadata: list[tuple[str, str]], *, overwrite: bool
-) -> tuple[Sink, Format]:
-    """Open what `-o` and `--format` ask for."""
+def chosen_format(output: str | None, chosen: Format | None) -> Format:
+    """Return the format that `-o` and `--format` ask for."""
     if output is None or output == "-":
-        row_format: Format = chosen or ("text" if output is None else "jsonl")
-        if row_format == "parquet":
-            raise CommandError("--format parquet needs -o FILE or -o FOLDER", Exit.USAGE)
-        return (StandardOutput() if row_format == "jsonl" else NoRows()), row_format
-    path = Path(output)
-    row_format = chosen or EXTENSIONS.get(path.suffix, "parquet")
+        row_format = chosen or ("text" if output is None else "jsonl")
+        if row_format != "text" and row_format not in STREAMED:
+            sentence = f"--format {row_format} needs -o FILE or -o FOLDER"
+            raise CommandError(sentence, Exit.USAGE)
+        return row_format
+    extension = Path(output).suffix
+    row_format = chosen or EXTENSIONS.get(extension, "parquet")
     if row_format == "text":
         raise CommandError("--format text goes to standard output; leave -o away", Exit.USAGE)
-    try:
-        target = _target(path, row_format, overwrite=overwrite)
-    except OSError as problem:
-        sentence = f"{path}: cannot be written ({reason_of(problem)}); choose another -o"
-        raise CommandError(sentence, Exit.FATAL) from None
-    return _core.Writer(target, row_format, metadata), row_format
-
-
-def _target(path: Path, row_format: Format, *, overwrite: bool) -> Path:
-    """Return the file to write: OUT itself, or a part in the folder OUT."""
-    is_file = path.suffix in EXTENSIONS
-    if is_file and EXTENSIONS[path.suffix] != row_format:
-        sentence = f"{path}: --format {row_format} does not fit its extension; change one of them"
+    if EXTENSIONS.get(extension, row_format) != row_format:
+        sentence = f"{output}: --format {row_format} does not fit its extension; change one of them"
         raise CommandError(sentence, Exit.USAGE)
-    target = path if is_file else path / f"{PART}.{row_format}"
-    if not is_file:
-        path.mkdir(parents=True, exist_ok=True)
-    existing = target if is_file else next(iter(sorted(path.glob("part-*"))), target)
-    if existing.exists() and not overwrite:
-        raise CommandError(
-            f"{existing}: exists already; give --overwrite or another -o", Exit.USAGE
-        )
-    return target
+    return row_format
+
+
+def open_parts(
+    output: str | None,
+    row_format: Format,
+    metadata: list[tuple[str, str]],
+    *,
+    shard: tuple[int, int],
+    is_flat: bool,
+) -> Parts | None:
+    """Return the parts below `-o`; None for standard output."""
+    if output is None or output == "-":
+        return None
+    return Parts(Path(output), row_format, metadata, shard=shard, is_flat=is_flat)
 
 
 def run_metadata(policy: Policy, now: int | str, resolver: str) -> list[tuple[str, str]]:

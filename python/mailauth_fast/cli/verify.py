@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from mailauth_fast.cli import fail_on as conditions
 from mailauth_fast.cli.app import is_dash
-from mailauth_fast.cli.exits import CommandError, Exit, strongest
+from mailauth_fast.cli.exits import CommandError, Exit
+from mailauth_fast.cli.formats import Format  # noqa: TC001 - cyclopts reads it
 from mailauth_fast.cli.options import (
     Dns,
     Historic,
@@ -20,33 +19,11 @@ from mailauth_fast.cli.options import (
     chosen_resolver,
     chosen_time,
 )
-from mailauth_fast.cli.output import Format, Sink, open_sink, run_metadata
-from mailauth_fast.cli.progress import RunProgress, is_shown
-from mailauth_fast.cli.summary import Counts, add, print_summary
-from mailauth_fast.cli.terminal import say
+from mailauth_fast.cli.output import NoRows, StandardOutput, chosen_format, open_parts, run_metadata
+from mailauth_fast.cli.parts import ALL, Journal, Progressed
+from mailauth_fast.cli.run import Plan, execute
 from mailauth_fast.policy import Policy
 from mailauth_fast.verify import Verifier
-
-if TYPE_CHECKING:
-    from mailauth_fast import _core
-
-TEMPERROR_ROWS = 10
-"""Rows with a temperror that are always tolerated."""
-TEMPERROR_SHARE = 0.01
-"""Share of rows with a temperror that is tolerated."""
-
-
-@dataclass
-class Outcome:
-    """What a run has counted so far."""
-
-    rows: int = 0
-    counts: Counts = field(default_factory=dict)
-
-    def add(self, rows: _core.Rows) -> None:
-        """Count a batch."""
-        self.rows += len(rows)
-        add(self.counts, rows.counts())
 
 
 def verify(
@@ -63,16 +40,25 @@ def verify(
     overwrite: Annotated[
         bool, Parameter(negative="", help="replace an output that exists")
     ] = False,
+    resume: Annotated[
+        bool, Parameter(negative="", help="go on where a run with the same arguments stopped")
+    ] = False,
     row_format: Annotated[
-        Literal["text", "jsonl", "parquet"] | None,
+        Format | None,
         Parameter(name="--format", help="of the rows; text is the summary alone"),
     ] = None,
     dns: Dns = "live",
     now: Now = "received",
     rules: RulesOption = "auto",
     historic: Historic = False,
+    authserv_id: Annotated[
+        str, Parameter(help="fill authentication_results, in the name of this server")
+    ] = "",
     jobs: Annotated[
         int | None, Parameter(name=["--jobs", "-j"], help="threads; default: all cores")
+    ] = None,
+    shard: Annotated[
+        str | None, Parameter(help="I/N: only every N-th unit of work, I from 0 to N-1")
     ] = None,
     limit: Annotated[int | None, Parameter(help="stop after so many messages")] = None,
     fail_on: Annotated[
@@ -91,73 +77,71 @@ def verify(
         )
     _check_number("--jobs", jobs)
     _check_number("--limit", limit)
-    pairs = conditions.conditions(fail_on) if fail_on else []
+    if resume and overwrite:
+        raise CommandError("--resume and --overwrite exclude each other; give one", Exit.USAGE)
     moment = chosen_time(now)
-    policy = Policy(rules=rules, historic=historic, digest=digest)
+    policy = Policy(rules=rules, historic=historic, digest=digest, receiver=authserv_id)
     chosen = chosen_resolver(dns)
-    verifier = Verifier(resolver=chosen.resolver, policy=policy, workers=jobs)
-    paths = [Path("-") if is_dash(text) else Path(text) for text in inputs]
-    run = verifier.start_archive(
-        paths, now=moment, stream=sys.stdin.buffer, limit=limit, is_watched=is_shown(is_quiet=quiet)
-    )
-    metadata = run_metadata(policy, moment, chosen.description)
     target = "-" if output is not None and is_dash(output) else output
-    try:
-        sink, chosen_format = open_sink(target, row_format, metadata, overwrite=overwrite)
-        outcome = _drive(run, sink, is_quiet=quiet)
-    finally:
-        run.close()
-    return _finish(run, outcome, pairs, chosen_format, is_quiet=quiet)
+    result_format = chosen_format(target, row_format)
+    metadata = run_metadata(policy, moment, chosen.description)
+    texts = ["-" if is_dash(text) else text for text in inputs]
+    plan = Plan(
+        inputs=[Path(text) for text in texts],
+        now=moment,
+        shard=_chosen_shard(shard),
+        limit=limit,
+        row_format=result_format,
+        conditions=conditions.conditions(fail_on) if fail_on else [],
+        is_quiet=quiet,
+    )
+    parts = open_parts(target, result_format, metadata, shard=plan.shard, is_flat=False)
+    if parts is None and resume:
+        raise CommandError("--resume needs -o FILE or -o FOLDER, where the run was", Exit.USAGE)
+    verifier = Verifier(resolver=chosen.resolver, policy=policy, workers=jobs)
+    if parts is None:
+        sink = NoRows() if result_format == "text" else StandardOutput()
+        return execute(plan, verifier, sink, Progressed())
+    with parts:
+        journal = Journal(_arguments(texts, plan, policy, metadata), _file_facts(plan.inputs))
+        done = parts.begin(journal, resume=resume, overwrite=overwrite)
+        return execute(plan, verifier, parts, done)
+
+
+def _arguments(
+    inputs: list[str], plan: Plan, policy: Policy, metadata: list[tuple[str, str]]
+) -> dict[str, str]:
+    """Return what decides the rows of a run: a run that goes on must be asked the same."""
+    facts = {name.rpartition(".")[2]: value for name, value in metadata}
+    return {
+        "the list of inputs": " ".join(inputs),
+        "--format": plan.row_format,
+        "--limit": "" if plan.limit is None else str(plan.limit),
+        "--shard": "{}/{}".format(*plan.shard),
+        **{f"the policy's {name}": str(getattr(policy, name)) for name in policy.__slots__},
+        **{f"the {name}": facts[name] for name in ("version", "now", "resolver")},
+    }
+
+
+def _file_facts(inputs: list[Path]) -> dict[str, tuple[int, int]]:
+    """Return size and time of change of the input files; a folder has neither."""
+    facts = {}
+    for path in inputs:
+        if path.is_file():
+            status = path.stat()
+            facts[str(path)] = (status.st_size, status.st_mtime_ns)
+    return facts
+
+
+def _chosen_shard(text: str | None) -> tuple[int, int]:
+    if text is None:
+        return ALL
+    number, _, count = text.partition("/")
+    if not (number.isdigit() and count.isdigit() and int(number) < int(count)):
+        raise CommandError(f"--shard {text}: use I/N with I from 0 to N-1", Exit.USAGE)
+    return int(number), int(count)
 
 
 def _check_number(name: str, value: int | None) -> None:
     if value is not None and value < 1:
         raise CommandError(f"{name} {value}: use a number of at least 1", Exit.USAGE)
-
-
-def _drive(run: _core.ArchiveRun, sink: Sink, *, is_quiet: bool) -> Outcome:
-    outcome = Outcome()
-    try:
-        with RunProgress(run, is_quiet=is_quiet) as progress:
-            for rows in run:
-                sink.write(rows)
-                outcome.add(rows)
-                progress.update(outcome.rows)
-        sink.close()
-    except BaseException as problem:
-        kept = sink.keep_partial()
-        how = "interrupted" if isinstance(problem, KeyboardInterrupt) else "stopped"
-        rest = f"; their rows are in {kept}" if kept is not None else ""
-        say(f"{how} after {outcome.rows:,} messages{rest}")
-        raise
-    return outcome
-
-
-def _finish(
-    run: _core.ArchiveRun,
-    outcome: Outcome,
-    pairs: list[tuple[str, str]],
-    row_format: Format,
-    *,
-    is_quiet: bool,
-) -> int:
-    for problem in run.problems:
-        say(problem)
-    if row_format == "text":
-        print_summary(outcome.rows, outcome.counts, sys.stdout)
-    elif not is_quiet:
-        print_summary(outcome.rows, outcome.counts, sys.stderr)
-    codes = set()
-    if run.problems:
-        codes.add(Exit.PARTIAL if outcome.rows else Exit.FATAL)
-    if run.is_resolver_broken or _has_many_temperrors(outcome):
-        say("many DNS questions found no answer; run again later, or check --dns")
-        codes.add(Exit.TEMPERRORS)
-    if conditions.matches(pairs, outcome.counts):
-        codes.add(Exit.MATCHED)
-    return strongest(codes)
-
-
-def _has_many_temperrors(outcome: Outcome) -> bool:
-    rows = outcome.counts.get("temperror", {}).get("rows", 0)
-    return rows >= TEMPERROR_ROWS and rows > TEMPERROR_SHARE * outcome.rows

@@ -61,15 +61,17 @@ pub struct Sources {
     done: Option<Position>,
 }
 
-/// Where a message stands among the inputs: enough to begin there again.
+/// The last message that was given: enough to go on behind it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 pub struct Position {
     /// Number of the input, from 0.
     pub input: usize,
-    /// Messages of that input before it.
+    /// Messages of that input so far.
     pub messages: u64,
     /// The octet at which it begins: in an mbox its offset, else the octets of the messages before it.
     pub octet: u64,
+    /// The octet behind it.
+    pub end: u64,
 }
 
 struct Input {
@@ -130,9 +132,9 @@ impl Sources {
         })
     }
 
-    /// Goes on where an earlier run over the same inputs stopped: what lies before is not given again.
+    /// Goes on behind the last message of an earlier run over the same inputs.
     ///
-    /// An mbox file is entered at the message's octet; every other source is read up to it.
+    /// An mbox file is entered at that message's octet; every other source is read up to it.
     #[must_use]
     pub fn begin_at(mut self, position: Position) -> Self {
         self.inputs.drain(..position.input.min(self.inputs.len()));
@@ -174,18 +176,16 @@ impl Sources {
             return;
         };
         if source.begin_at(done.octet) {
-            self.position.messages = done.messages;
-            self.done = None;
+            self.position.messages = done.messages - 1;
         }
     }
 
     /// Counts a message; true when an earlier run has done it.
     fn is_done(&mut self) -> bool {
         self.position.messages += 1;
-        self.done = self
-            .done
-            .filter(|done| self.position.messages <= done.messages);
-        self.done.is_some()
+        let done = self.done;
+        self.done = done.filter(|done| self.position.messages < done.messages);
+        done.is_some()
     }
 
     /// Octets of all inputs not begun yet, for showing progress; `None` when one of them is a stream.

@@ -16,31 +16,37 @@ pub const UNIT_OCTETS: u64 = 64 << 20;
 /// Messages after which a unit ends, so that a part of many small ones stays small in memory.
 pub const UNIT_MESSAGES: u64 = 131_072;
 
-/// Where a unit begins: what a run needs to go on there.
+/// Where a run stands between two messages: what it needs to go on there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Checkpoint {
-    /// The unit's number in the run, from 0.
+    /// The number in the run, from 0, of the unit in progress.
     pub unit: u64,
-    /// Messages of the run before it.
+    /// Messages of that unit that are done.
+    pub unit_messages: u64,
+    /// Their octets.
+    pub unit_octets: u64,
+    /// Messages of the run that are done.
     pub messages: u64,
-    /// Its first message.
+    /// The last of them.
     pub position: Position,
 }
 
-/// A unit that is read to its end.
+/// A unit that is read to its end, or the piece of one between two stops of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Unit {
     /// Its number in the run, from 0.
     pub number: u64,
     /// The input in which it begins.
     pub source: String,
+    /// False for a piece that others follow.
+    pub is_whole: bool,
     /// The octet of that source at which its first message begins.
     pub first_octet: u64,
     /// The last octet of its last message, in the source of that message.
     pub last_octet: u64,
     /// Its messages.
     pub messages: u64,
-    /// Where the next unit begins; `None` at the end of the run.
+    /// Where the run goes on; `None` at its end.
     pub next: Option<Checkpoint>,
 }
 
@@ -48,23 +54,21 @@ pub struct Unit {
 pub struct Cutter {
     inputs: Vec<PathBuf>,
     unit: Option<Unit>,
-    octets: u64,
-    /// Where the next message stands.
+    /// What is read.
     place: Checkpoint,
 }
 
 impl Cutter {
-    /// Begins with the unit that begins at this place.
+    /// Begins behind what is done.
     pub fn new(inputs: &[PathBuf], place: Checkpoint) -> Self {
         Self {
             inputs: inputs.to_vec(),
             unit: None,
-            octets: 0,
             place,
         }
     }
 
-    /// Where the next message stands.
+    /// What is read.
     pub fn place(&self) -> Checkpoint {
         self.place
     }
@@ -78,30 +82,25 @@ impl Cutter {
     ///
     /// Returns the unit that ended before it.
     pub fn add(&mut self, message: &StoredMessage, input: usize) -> Option<Unit> {
+        let is_full =
+            self.place.unit_octets >= UNIT_OCTETS || self.place.unit_messages >= UNIT_MESSAGES;
+        let ended = if is_full { self.end() } else { None };
+        let ended = ended.map(|unit| Unit {
+            next: Some(self.place),
+            ..unit
+        });
         if input != self.place.position.input {
             self.place.position = Position {
                 input,
                 ..Position::default()
             };
         }
-        let octet = &mut self.place.position.octet;
-        *octet = message.offset.unwrap_or(*octet);
-        let is_full = self.octets >= UNIT_OCTETS
-            || self
-                .unit
-                .as_ref()
-                .is_some_and(|unit| unit.messages >= UNIT_MESSAGES);
-        let ended = if is_full { self.end() } else { None };
-        let ended = ended.map(|unit| Unit {
-            next: Some(self.place),
-            ..unit
-        });
         self.count(message);
         ended
     }
 
     fn count(&mut self, message: &StoredMessage) {
-        let first = self.place.position.octet;
+        let first = message.offset.unwrap_or(self.place.position.end);
         let unit = self.unit.get_or_insert_with(|| Unit {
             number: self.place.unit,
             source: self
@@ -109,6 +108,7 @@ impl Cutter {
                 .get(self.place.position.input)
                 .map(|path| text_of(path.as_os_str()))
                 .unwrap_or_default(),
+            is_whole: true,
             first_octet: first,
             last_octet: first,
             messages: 0,
@@ -116,18 +116,34 @@ impl Cutter {
         });
         unit.messages += 1;
         unit.last_octet = first.saturating_add(message.size.saturating_sub(1));
-        self.octets = self.octets.saturating_add(message.size);
+        self.place.unit_octets = self.place.unit_octets.saturating_add(message.size);
+        self.place.unit_messages += 1;
         self.place.messages += 1;
         self.place.position.messages += 1;
-        self.place.position.octet = first.saturating_add(message.size);
+        self.place.position.octet = first;
+        self.place.position.end = first.saturating_add(message.size);
     }
 
     /// Ends the unit in progress: the run is at its end.
     pub fn end(&mut self) -> Option<Unit> {
-        let unit = self.unit.take()?;
-        self.place.unit += 1;
-        self.octets = 0;
-        Some(unit)
+        // A unit whose messages were all done before the stop has no further piece; it ends all the same.
+        let unit = self.unit.take();
+        if self.place.unit_messages > 0 {
+            self.place.unit += 1;
+            self.place.unit_messages = 0;
+            self.place.unit_octets = 0;
+        }
+        unit
+    }
+
+    /// The piece of the unit in progress that is read: the run stops here.
+    pub fn cut(&mut self) -> Option<Unit> {
+        let piece = self.unit.take()?;
+        Some(Unit {
+            is_whole: false,
+            next: Some(self.place),
+            ..piece
+        })
     }
 }
 
@@ -182,7 +198,7 @@ mod tests {
         let start = Checkpoint {
             unit: 7,
             messages: 100,
-            position: Position::default(),
+            ..Checkpoint::default()
         };
         let mut cutter = Cutter::new(&inputs, start);
         assert_eq!(cutter.add(&message(10, Some(40)), 0), None);
@@ -190,11 +206,14 @@ mod tests {
         let ended = cutter.add(&message(5, Some(UNIT_OCTETS + 50)), 1);
         let next = Checkpoint {
             unit: 8,
+            unit_messages: 0,
+            unit_octets: 0,
             messages: 102,
             position: Position {
                 input: 1,
                 messages: 1,
-                octet: UNIT_OCTETS + 50,
+                octet: 0,
+                end: UNIT_OCTETS,
             },
         };
         assert_eq!(
@@ -202,6 +221,7 @@ mod tests {
             Some(Unit {
                 number: 7,
                 source: "a.mbox".into(),
+                is_whole: true,
                 first_octet: 40,
                 last_octet: UNIT_OCTETS - 1,
                 messages: 2,
@@ -211,5 +231,38 @@ mod tests {
         let last = cutter.end().unwrap();
         assert_eq!((last.number, last.messages, last.next), (8, 1, None));
         assert_eq!(last.first_octet, UNIT_OCTETS + 50);
+    }
+
+    #[test]
+    fn a_run_that_was_stopped_cuts_where_an_undisturbed_one_does() {
+        let sizes = [UNIT_OCTETS / 2, UNIT_OCTETS / 4, UNIT_OCTETS / 4, 9, 9];
+        let whole = cut(&sizes);
+        for stop in 1..sizes.len() {
+            let mut first = Cutter::new(&["a".into()], Checkpoint::default());
+            let mut units = Vec::new();
+            for size in &sizes[..stop] {
+                units.extend(first.add(&message(*size, None), 0));
+            }
+            let piece = first.cut().unwrap();
+            assert!(!piece.is_whole);
+            let mut second = Cutter::new(&["a".into()], piece.next.unwrap());
+            let mut rest = Vec::new();
+            for size in &sizes[stop..] {
+                rest.extend(second.add(&message(*size, None), 0));
+            }
+            rest.extend(second.end());
+            // A unit may be full at the stop: then the run that goes on gives no piece of it.
+            let pieces: Vec<_> = units.iter().chain([&piece]).chain(&rest).collect();
+            for unit in &whole {
+                let mut own = pieces.iter().filter(|piece| piece.number == unit.number);
+                assert_eq!(
+                    own.clone().map(|piece| piece.messages).sum::<u64>(),
+                    unit.messages
+                );
+                assert_eq!(own.next_back().unwrap().last_octet, unit.last_octet);
+            }
+            let last = |units: &[Unit]| units.last().map(|unit| unit.number);
+            assert_eq!(last(&rest), last(&whole));
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mailauth_archive::{Options, Progress, Sources};
@@ -15,7 +15,7 @@ use pyo3::types::PyBytes;
 use crate::engine::Engine;
 use crate::errors::Fault;
 use crate::rows::{Rows, to_json};
-use crate::unit_reader::{FinishedUnit, RunNotes, STOP_AT_ONCE, STOP_AT_UNIT, Slice, UnitReader};
+use crate::unit_reader::{FinishedUnit, RunNotes, Slice, UnitReader};
 
 /// Rows of one batch: fixed, so that row groups of a file do not depend on the number of threads.
 const ROWS_A_BATCH: usize = 4_096;
@@ -27,7 +27,7 @@ pub(crate) struct ArchiveRun {
     rows: Mutex<RowStream>,
     finished: Mutex<Option<FinishedUnit>>,
     notes: Arc<RunNotes>,
-    stop: Arc<AtomicU8>,
+    stop: Arc<AtomicBool>,
     progress: Progress,
     octets_total: Option<u64>,
 }
@@ -70,7 +70,7 @@ impl ArchiveRun {
             None
         };
         let notes = Arc::<RunNotes>::default();
-        let stop = Arc::<AtomicU8>::default();
+        let stop = Arc::<AtomicBool>::default();
         let source = UnitReader::new(
             sources,
             inputs,
@@ -145,17 +145,16 @@ impl ArchiveRun {
         Ok(Some(rows).filter(|rows| !rows.is_empty()).map(Rows::new))
     }
 
-    /// The unit that ended with the last rows, as JSON; `None` while it goes on.
+    /// The unit, or the piece of one, that ended with the last rows, as JSON; `None` while it goes on.
     fn finished_unit<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyBytes>>> {
         let finished = self.finished();
         let json = finished.as_ref().map(to_json).transpose()?;
         Ok(json.map(|json| PyBytes::new(py, &json)))
     }
 
-    /// Ends the run early, with the unit being read or, `at_once`, with what is in flight.
-    fn stop(&self, at_once: bool) {
-        let word = if at_once { STOP_AT_ONCE } else { STOP_AT_UNIT };
-        self.stop.fetch_max(word, Ordering::Relaxed);
+    /// Ends the run early: nothing more is read, what is in flight is finished.
+    fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
     }
 
     /// True when `stop` kept the run from its end.

@@ -4,18 +4,13 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mailauth_archive::{Checkpoint, Cutter, Sources, StoredMessage, Unit};
 use mailauth_core::envelope::Envelope;
 use mailauth_core::evaluate::Input;
 use serde::Serialize;
-
-/// The run ends with the unit being read.
-pub(crate) const STOP_AT_UNIT: u8 = 1;
-/// The run ends with what is in flight.
-pub(crate) const STOP_AT_ONCE: u8 = 2;
 
 /// Which part of its inputs a run is for.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +25,7 @@ pub(crate) struct Slice {
     pub(crate) limit: u64,
 }
 
-/// A unit of this run that is read to its end, and the problems met up to there.
+/// A unit of this run, or a piece of one, and the problems met up to its last message.
 #[derive(Serialize)]
 pub(crate) struct FinishedUnit {
     #[serde(flatten)]
@@ -83,7 +78,9 @@ pub(crate) struct UnitReader {
     cutter: Cutter,
     slice: Slice,
     notes: Arc<RunNotes>,
-    stop: Arc<AtomicU8>,
+    stop: Arc<AtomicBool>,
+    /// Problems met up to the last message.
+    problems: usize,
     is_done: bool,
 }
 
@@ -93,7 +90,7 @@ impl UnitReader {
         inputs: &[PathBuf],
         slice: Slice,
         notes: Arc<RunNotes>,
-        stop: Arc<AtomicU8>,
+        stop: Arc<AtomicBool>,
     ) -> Self {
         Self {
             sources,
@@ -101,6 +98,7 @@ impl UnitReader {
             slice,
             notes,
             stop,
+            problems: 0,
             is_done: false,
         }
     }
@@ -113,31 +111,25 @@ impl UnitReader {
         let Some(unit) = unit.filter(|unit| self.is_own(unit.number)) else {
             return;
         };
+        let problems = self.problems;
         let mut notes = self.notes.lock();
-        let problems = notes.problems.len();
         notes.units.push_back(FinishedUnit { unit, problems });
     }
 
-    /// Ends the reading; `is_cut` when messages may be left.
-    fn end(&mut self, is_cut: bool) {
+    /// Ends the reading; a run that was asked to stop is cut, there may be more.
+    fn end(&mut self) {
         self.is_done = true;
-        if is_cut {
+        let last = if self.is_stopped() {
             self.notes.lock().is_cut = true;
+            self.cutter.cut()
         } else {
-            let last = self.cutter.end();
-            self.note_unit(last);
-        }
+            self.cutter.end()
+        };
+        self.note_unit(last);
     }
 
-    /// Counts a message; false when the run ends before it.
-    fn admits(&mut self, message: &StoredMessage) -> bool {
-        let ended = self.cutter.add(message, self.sources.position().input);
-        let is_border = ended.is_some();
-        self.note_unit(ended);
-        if is_border && self.stop.load(Ordering::Relaxed) == STOP_AT_UNIT {
-            self.end(true);
-        }
-        !self.is_done
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
     }
 }
 
@@ -146,18 +138,19 @@ impl Iterator for UnitReader {
 
     fn next(&mut self) -> Option<Input> {
         while !self.is_done {
-            if self.stop.load(Ordering::Relaxed) == STOP_AT_ONCE {
-                self.end(true);
-            } else if self.cutter.place().messages >= self.slice.limit {
-                self.end(false);
-            } else {
-                match self.sources.next() {
-                    None => self.end(false),
-                    Some(Err(problem)) => self.notes.lock().problems.push(problem.to_string()),
-                    Some(Ok(message)) => {
-                        if self.admits(&message) && self.is_own(self.cutter.number()) {
-                            return Some(input(message));
-                        }
+            if self.is_stopped() || self.cutter.place().messages >= self.slice.limit {
+                self.end();
+                break;
+            }
+            match self.sources.next() {
+                None => self.end(),
+                Some(Err(problem)) => self.notes.lock().problems.push(problem.to_string()),
+                Some(Ok(message)) => {
+                    let ended = self.cutter.add(&message, self.sources.position().input);
+                    self.note_unit(ended);
+                    self.problems = self.notes.lock().problems.len();
+                    if self.is_own(self.cutter.number()) {
+                        return Some(input(message));
                     }
                 }
             }

@@ -29,7 +29,6 @@ enum Format {
 struct Open {
     temporary: PathBuf,
     format: Format,
-    has_rows: bool,
 }
 
 /// Writes rows under a temporary name; `close` gives the file its name.
@@ -77,16 +76,6 @@ impl Writer {
         let closed = py.detach(|| open.finish(&self.path));
         Ok(closed.map_err(|problem| fail(&self.path, &problem))?)
     }
-
-    /// Stops early: what was written stays under the temporary name, which is returned; nothing stays without rows.
-    fn keep_partial(&self, py: Python<'_>) -> Option<String> {
-        let open = self
-            .open
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()?;
-        py.detach(|| open.keep())
-    }
 }
 
 fn fail(path: &Path, problem: &str) -> Fault {
@@ -122,15 +111,10 @@ impl Open {
         } else {
             Format::Jsonl(BufWriter::new(file))
         };
-        Ok(Self {
-            temporary,
-            format,
-            has_rows: false,
-        })
+        Ok(Self { temporary, format })
     }
 
     fn write(&mut self, rows: &[Verdict]) -> Result<(), String> {
-        self.has_rows |= !rows.is_empty();
         match &mut self.format {
             Format::Jsonl(file) => {
                 let lines = json_lines(rows).map_err(|_| "a row cannot be printed".to_owned())?;
@@ -155,16 +139,6 @@ impl Open {
             Format::Parquet(writer) => writer.into_inner().map_err(|error| error.to_string())?,
         };
         file.sync_all().map_err(|error| sentence(&error))
-    }
-
-    fn keep(self) -> Option<String> {
-        let (temporary, has_rows) = (self.temporary.clone(), self.has_rows);
-        if has_rows && self.complete().is_ok() {
-            return Some(temporary.display().to_string());
-        }
-        // Nothing more can be done when even removing fails; the name shows that it is partial.
-        let _ = fs::remove_file(temporary);
-        None
     }
 }
 

@@ -18,7 +18,7 @@ fn from(inputs: &[PathBuf], place: Position) -> Vec<String> {
         .collect()
 }
 
-/// The place before every message.
+/// The place behind every message.
 fn places(inputs: &[PathBuf]) -> Vec<Position> {
     let mut sources = Sources::open(inputs, Options::default()).unwrap();
     let mut cutter = Cutter::new(inputs, Checkpoint::default());
@@ -26,12 +26,7 @@ fn places(inputs: &[PathBuf]) -> Vec<Position> {
     while let Some(item) = sources.next() {
         if let Ok(message) = item {
             cutter.add(&message, sources.position().input);
-            let next = cutter.place().position;
-            places.push(Position {
-                messages: next.messages - 1,
-                octet: next.octet - message.size,
-                ..next
-            });
+            places.push(cutter.place().position);
         }
     }
     places
@@ -62,7 +57,7 @@ fn a_run_goes_on_at_every_message_of_every_source() {
     let places = places(&inputs);
     assert_eq!(places.len(), all.len() - 1);
     for (index, place) in places.into_iter().enumerate() {
-        let start = index + usize::from(index >= missing);
+        let start = index + 1 + usize::from(index >= missing);
         assert_eq!(from(&inputs, place), all.get(start..).unwrap(), "{place:?}");
     }
 }

@@ -1,0 +1,178 @@
+"""A run that is stopped in any way goes on where it was, and ends as an undisturbed one."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from mailauth_fast.cli.app import run
+
+SAMPLE = Path(__file__).parent / "sample"
+ZONE = f"zone:{SAMPLE / 'dns.json'}"
+UNIT_OCTETS = 64 << 20
+COPIES = 140
+"""Of the sample: some 130 MiB, two units and a rest."""
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("archive") / "many.mbox"
+    octets = (SAMPLE / "sample.mbox").read_bytes()
+    with path.open("wb") as file:
+        for _ in range(COPIES):
+            file.write(octets)
+    assert path.stat().st_size > 2 * UNIT_OCTETS
+    return path
+
+
+@pytest.fixture(scope="module")
+def undisturbed(archive: Path) -> Path:
+    out = archive.with_name("undisturbed.jsonl")
+    verify(archive, out)
+    return out
+
+
+def verify(archive: Path, out: Path, *more: str) -> int:
+    return run(["verify", str(archive), "--dns", ZONE, "-q", "-o", str(out), *more])
+
+
+def command(archive: Path, out: Path, *more: str) -> list[str]:
+    verify = [sys.executable, "-m", "mailauth_fast", "verify", str(archive), "--dns", ZONE, "-q"]
+    return [*verify, "-o", str(out), *more]
+
+
+def stopped(archive: Path, out: Path, number: int, *more: str) -> tuple[int, str]:
+    """Stop a run when its first piece is on disk or about to be."""
+    child = subprocess.Popen(command(archive, out, *more), stderr=subprocess.PIPE)
+    work = out.with_name(f".{out.name}.run") if out.suffix else out / ".run"
+    until = time.monotonic() + 60
+    while not any(work.glob("*piece*")) and time.monotonic() < until:
+        time.sleep(0.01)
+    child.send_signal(number)
+    errors = child.communicate(timeout=60)[1].decode()
+    return child.returncode, errors
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_at_a_checkpoint_and_resume_goes_on(
+    archive: Path, undisturbed: Path, tmp_path: Path, number: int
+) -> None:
+    out = tmp_path / "rows.jsonl"
+    code, errors = stopped(archive, out, number)
+    assert code == 130
+    assert "--resume goes on" in errors
+    assert "the verdicts of 0 messages" not in errors
+    assert not out.exists()
+    assert verify(archive, out) == 2
+    assert verify(archive, out, "--resume") == 5
+    assert out.read_bytes() == undisturbed.read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["rows.jsonl"]
+
+
+def test_a_kill_loses_only_the_unit_in_progress(
+    archive: Path, undisturbed: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "rows.jsonl"
+    code, _ = stopped(archive, out, signal.SIGKILL)
+    assert code == -signal.SIGKILL
+    assert verify(archive, out, "--resume") == 5
+    assert out.read_bytes() == undisturbed.read_bytes()
+    assert verify(archive, out, "--resume") == 0, "nothing is left to do"
+
+
+@pytest.mark.parametrize("row_format", ["jsonl", "parquet"])
+def test_a_folder_has_one_part_a_unit_and_the_same_octets_after_stops(
+    archive: Path, tmp_path: Path, row_format: str
+) -> None:
+    whole, out = tmp_path / "whole", tmp_path / "stopped"
+    verify(archive, whole, "--format", row_format)
+    parts = sorted(path.name for path in whole.glob("part-*"))
+    assert parts == [f"part-{number:08}.{row_format}" for number in range(3)]
+    for _ in range(2):
+        stopped(archive, out, signal.SIGINT, "--format", row_format, "--resume")
+    assert verify(archive, out, "--format", row_format, "--resume") == 5
+    for part in parts:
+        assert (out / part).read_bytes() == (whole / part).read_bytes()
+    assert verify(archive, out, "--format", row_format, "--resume") == 5, "counts are kept"
+
+
+def test_shards_are_units_and_together_the_whole(
+    archive: Path, undisturbed: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "parts"
+    for shard in ("1/2", "0/2"):
+        assert verify(archive, out, "--format", "jsonl", "--shard", shard) == 5
+    parts = sorted(out.glob("part-*"))
+    assert [part.name for part in parts] == [f"part-{number:08}.jsonl" for number in range(3)]
+    assert b"".join(part.read_bytes() for part in parts) == undisturbed.read_bytes()
+
+
+def test_changed_arguments_are_refused_and_named(
+    archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "parts"
+    assert verify(archive, out, "--format", "jsonl", "--limit", "5") == 0
+    for more, name in (
+        (["--limit", "6"], "--limit was 5 when the run began, now it is 6"),
+        (["--limit", "5", "--rules", "rfc7489"], "rules was auto"),
+        (["--limit", "5", "--now", "7"], "now was received"),
+    ):
+        assert verify(archive, out, "--format", "jsonl", "--resume", *more) == 2
+        assert name in capsys.readouterr().err
+    assert verify(archive, out, "--format", "jsonl", "--resume", "--limit", "5") == 0
+
+
+def test_a_changed_source_is_refused_and_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    box, out = tmp_path / "a.mbox", tmp_path / "parts"
+    box.write_bytes((SAMPLE / "sample.mbox").read_bytes())
+    verify(box, out)
+    with box.open("ab") as file:
+        file.write(b"\n")
+    assert verify(box, out, "--resume") == 2
+    assert "a.mbox: has changed since the run began" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["2/2", "1", "a/b", "-1/2", "1/0"])
+def test_a_shard_is_i_of_n(tmp_path: Path, text: str) -> None:
+    assert verify(SAMPLE / "sample.mbox", tmp_path / "x.jsonl", "--shard", text) == 2
+
+
+def test_resume_needs_an_output_and_no_overwrite(tmp_path: Path) -> None:
+    box = str(SAMPLE / "sample.mbox")
+    assert run(["verify", box, "--dns", ZONE, "--resume"]) == 2
+    assert verify(SAMPLE / "sample.mbox", tmp_path / "x", "--resume", "--overwrite") == 2
+
+
+def test_two_runs_do_not_share_an_output(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "rows.jsonl"
+    child = subprocess.Popen(command(Path("-"), out), stdin=subprocess.PIPE)
+    lock = tmp_path / ".rows.jsonl.run" / "run.json"
+    while not lock.exists() and child.poll() is None:
+        time.sleep(0.01)
+    assert verify(SAMPLE / "sample.mbox", out, "--overwrite") == 2
+    assert "another run is writing there" in capsys.readouterr().err
+    assert child.stdin is not None
+    child.stdin.close()
+    child.wait(30)
+
+
+def test_a_full_disk_keeps_what_was_finished(archive: Path, tmp_path: Path) -> None:
+    """A limit on file sizes stands for the disk: it is the same error to a writer."""
+    out = tmp_path / "rows.jsonl"
+    size = archive.stat().st_size // 2 // 1024
+    shell = f"trap '' XFSZ; ulimit -f {size}; exec " + " ".join(command(archive, out))
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, check=False, timeout=120)  # noqa: S607
+    assert done.returncode == 4, done.stderr
+    assert b"--resume" in done.stderr
+    assert not out.exists()
+    assert (tmp_path / ".rows.jsonl.run").exists()
+    assert verify(archive, out, "--resume") == 5
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.jsonl"]
