@@ -21,7 +21,7 @@ from mailauth_fast.cli.options import (
     chosen_time,
     reason_of,
 )
-from mailauth_fast.cli.terminal import printable
+from mailauth_fast.cli.terminal import printable, printable_json
 from mailauth_fast.policy import Policy
 from mailauth_fast.verify import Verifier
 
@@ -147,4 +147,4 @@ def _text(value: object) -> str:
 
 def _print_json(value: object) -> None:
     octets = msgspec.json.format(msgspec.json.encode(value), indent=2)
-    sys.stdout.write(octets.decode() + "\n")
+    sys.stdout.write(printable_json(octets.decode()) + "\n")
