@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import traceback
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - cyclopts reads annotations
 from typing import Annotated, NoReturn
 
 import cyclopts

@@ -10,6 +10,7 @@ import msgspec
 from cyclopts import Parameter
 
 from mailauth_fast import _core
+from mailauth_fast.cli import settings
 from mailauth_fast.cli.app import is_dash
 from mailauth_fast.cli.exits import CommandError, Exit
 from mailauth_fast.cli.options import (
@@ -22,10 +23,10 @@ from mailauth_fast.cli.options import (
     reason_of,
 )
 from mailauth_fast.cli.terminal import printable, printable_json
-from mailauth_fast.policy import Policy
 from mailauth_fast.verify import Verifier
 
 if TYPE_CHECKING:
+    from mailauth_fast.policy import Policy
     from mailauth_fast.verdict import Record, Verdict
 
 Form = Literal["text", "json"]
@@ -46,7 +47,7 @@ def spf(
     form: FormatOption = "text",
 ) -> int:
     """Evaluate SPF (RFC 7208) for a client, a HELO name and a MAIL FROM."""
-    found = _verifier(dns).check_host(ip, helo, mail_from, receiver)
+    found = _verifier(dns, settings.policy()).check_host(ip, helo, mail_from, receiver)
     _show(found, form)
     return Exit.FINISHED
 
@@ -55,7 +56,7 @@ def dmarc(
     domain: str, *, dns: Dns = "live", rules: RulesOption = "auto", form: FormatOption = "text"
 ) -> int:
     """Find the DMARC policy that holds for a domain (RFC 9989 §4.10)."""
-    found = _verifier(dns, Policy(rules=rules)).discover_policy(domain)
+    found = _verifier(dns, settings.policy(rules=rules)).discover_policy(domain)
     _show(found, form)
     return Exit.FINISHED
 
@@ -69,7 +70,7 @@ def dkim(
     form: FormatOption = "text",
 ) -> int:
     """Verify the DKIM signatures (RFC 6376) of one message; - is standard input."""
-    verdict = _verdict(message, dns, now, Policy(historic=historic))
+    verdict = _verdict(message, dns, now, settings.policy(historic=historic))
     if form == "json":
         _print_json([signature.to_dict() for signature in verdict.dkim])
         return Exit.FINISHED
@@ -89,7 +90,7 @@ def arc(
     form: FormatOption = "text",
 ) -> int:
     """Verify the ARC chain (RFC 8617) of one message; - is standard input."""
-    verdict = _verdict(message, dns, now, Policy(historic=historic))
+    verdict = _verdict(message, dns, now, settings.policy(historic=historic))
     if verdict.arc is not None:
         _show(verdict.arc, form)
     return Exit.FINISHED
@@ -109,7 +110,7 @@ def reasons(*, form: FormatOption = "text") -> int:
     return Exit.FINISHED
 
 
-def _verifier(dns: str, policy: Policy | None = None) -> Verifier:
+def _verifier(dns: str, policy: Policy) -> Verifier:
     return Verifier(resolver=chosen_resolver(dns).resolver, policy=policy, workers=1)
 
 

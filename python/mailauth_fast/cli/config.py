@@ -10,7 +10,12 @@ from cyclopts import App, Parameter
 
 from mailauth_fast.cli import settings
 from mailauth_fast.cli.exits import Exit
-from mailauth_fast.cli.options import Dns, Historic, Now, RulesOption
+from mailauth_fast.cli.options import (  # cyclopts reads annotations
+    Dns,  # noqa: TC001
+    Historic,  # noqa: TC001
+    Now,  # noqa: TC001
+    RulesOption,  # noqa: TC001
+)
 from mailauth_fast.cli.terminal import printable, printable_json
 
 if TYPE_CHECKING:

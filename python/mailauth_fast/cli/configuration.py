@@ -116,8 +116,8 @@ def platform_file() -> Path:
 
 def read_file(path: Path, settings: tuple[Setting, ...]) -> dict[str, Found]:
     """Read a file; every key must be known."""
-    known = {(setting.section, setting.key): setting for setting in settings}
-    sections = sorted({setting.section for setting in settings})
+    known = {(str(setting.section), setting.key): setting for setting in settings}
+    sections = sorted({str(setting.section) for setting in settings})
     found = {}
     for section, table in _document(path).items():
         if section not in sections:

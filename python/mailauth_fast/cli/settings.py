@@ -92,7 +92,9 @@ _active = Active()
 def use(config: Path | None, *, is_ignored: bool) -> None:
     """Choose the file; `--no-config` leaves the environment's values as they are."""
     if config is not None and is_ignored:
-        raise CommandError("--config and --no-config exclude each other; leave one away", Exit.USAGE)
+        raise CommandError(
+            "--config and --no-config exclude each other; leave one away", Exit.USAGE
+        )
     _active.config, _active.is_ignored = config, is_ignored
     _active.found = None
     _active.flagged.clear()

@@ -90,7 +90,7 @@ def _shown(character: str) -> str:
 
 
 def printable_json(text: str) -> str:
-    """Return the same JSON with invisible characters as `\\u` escapes.
+    r"""Return the same JSON with invisible characters as `\u` escapes.
 
     JSON itself escapes only what stands below U+0020; beyond ASCII such characters can stand in
     strings alone, so that the value stays the same.
