@@ -9,6 +9,8 @@ from io import TextIOWrapper
 LOST_READER = 141
 """128 + SIGPIPE: what a filter ends with when its reader is gone."""
 
+FATAL = 4
+
 
 def main() -> None:
     """Run the command line and exit with the contract's code."""
@@ -24,6 +26,12 @@ def main() -> None:
         silence(sys.stdout)
         silence(sys.stderr)
         code = LOST_READER
+    except OSError as problem:
+        from mailauth_fast.cli.terminal import say, silence  # noqa: PLC0415 - start-up time
+
+        silence(sys.stdout)
+        say(f"standard output: {(problem.strerror or str(problem)).lower()}; check the disk")
+        code = FATAL
     raise SystemExit(code)
 
 

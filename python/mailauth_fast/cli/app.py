@@ -13,7 +13,7 @@ from cyclopts import App, CycloptsError, Group, Parameter
 
 from mailauth_fast.cli import settings
 from mailauth_fast.cli.exits import CommandError, Exit
-from mailauth_fast.cli.terminal import Color, Look, console, printable, say
+from mailauth_fast.cli.terminal import Color, Look, console, printable, say, silence
 from mailauth_fast.cli.version import version_text
 from mailauth_fast.errors import (
     EngineError,
@@ -139,12 +139,15 @@ def run(arguments: list[str]) -> int:
             print_error=False,
             help_on_error=False,
         )
+        sys.stdout.flush()
     except BrokenPipeError:
         raise
     except (Exception, KeyboardInterrupt) as problem:  # noqa: BLE001 - all become one sentence
         if Look.is_verbose:
             _say_traceback()
         sentence, ending = _told(problem)
+        if isinstance(problem, OSError) and problem.filename is None:
+            silence(sys.stdout)
         say(sentence)
         return ending
     return code if isinstance(code, int) else Exit.FINISHED
@@ -166,9 +169,9 @@ def _told(problem: BaseException) -> tuple[str, Exit]:
         case KeyboardInterrupt():
             return "interrupted", Exit.INTERRUPTED
         case OSError():
-            name = "" if problem.filename is None else f"{problem.filename}: "
+            name = "standard output" if problem.filename is None else str(problem.filename)
             reason = (problem.strerror or str(problem)).lower()
-            return f"{name}{reason}; check the path, its permissions and the disk", Exit.FATAL
+            return f"{name}: {reason}; check its permissions and the disk", Exit.FATAL
         case _:
             kind = f"{type(problem).__name__}: {problem}"
             advice = "report it with what --verbose prints"

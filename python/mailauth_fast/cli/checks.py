@@ -116,14 +116,15 @@ def _verifier(dns: str, policy: Policy) -> Verifier:
 
 def _verdict(message: str, dns: str, now: str, policy: Policy) -> Verdict:
     moment = chosen_time(now)
+    name = "standard input" if is_dash(message) else message
     try:
         octets = sys.stdin.buffer.read() if is_dash(message) else Path(message).read_bytes()
     except OSError as problem:
-        sentence = f"{message}: cannot be read ({reason_of(problem)}); name one message file"
+        sentence = f"{name}: cannot be read ({reason_of(problem)}); name one message file"
         raise CommandError(sentence, Exit.FATAL) from None
     verdict = _verifier(dns, policy).verify(octets, now=moment)
     if verdict.error is not None:
-        raise CommandError(f"{message}: no verdict ({verdict.error})", Exit.FATAL)
+        raise CommandError(f"{name}: no verdict ({verdict.error}); verify tells more", Exit.FATAL)
     return verdict
 
 

@@ -50,12 +50,13 @@ def is_live(stream: TextIO) -> bool:
 class Pace:
     """How far a run is, in numbers and in words."""
 
-    def __init__(self, run: Watched, clock: Callable[[], float]) -> None:
-        """Start the clock."""
+    def __init__(self, run: Watched, clock: Callable[[], float], rows_before: int = 0) -> None:
+        """Start the clock; rows of an earlier run that is resumed do not count for the rate."""
+        self._rows_before = rows_before
         self._run = run
         self._clock = clock
         self._begin = clock()
-        self.rows = 0
+        self.rows = rows_before
         self.waiting = 0
 
     def update(self, rows: int) -> None:
@@ -72,7 +73,8 @@ class Pace:
     def rate(self) -> str:
         """Return messages a second since the start."""
         elapsed = self._clock() - self._begin
-        return f"{self.rows / elapsed if elapsed > 0 else 0:,.0f}/s"
+        rows = self.rows - self._rows_before
+        return f"{rows / elapsed if elapsed > 0 else 0:,.0f}/s"
 
     def facts(self) -> list[str]:
         """Return rate, share, time left and messages waiting for DNS, each where it is known."""
@@ -104,11 +106,16 @@ class RunProgress:
     """Shows rows, rate, share of octets, time left and messages waiting for DNS."""
 
     def __init__(
-        self, run: Watched, *, is_quiet: bool, clock: Callable[[], float] = time.monotonic
+        self,
+        run: Watched,
+        *,
+        is_quiet: bool,
+        rows_before: int = 0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Watch a run."""
         self._run = run
-        self._pace = Pace(run, clock)
+        self._pace = Pace(run, clock, rows_before)
         self._lines = Lines(self._pace, clock)
         self._is_shown = is_shown(is_quiet=is_quiet)
         self._live = _live(run) if self._is_shown and is_live(sys.stderr) else None

@@ -6,6 +6,7 @@ The file's `[policy]` fills `Policy`, its `[verify]` the options of every comman
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mailauth_fast.cli.configuration import (
@@ -20,8 +21,6 @@ from mailauth_fast.cli.exits import CommandError, Exit
 from mailauth_fast.errors import InvalidPolicy
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from cyclopts import App
     from cyclopts.argument import ArgumentCollection
 
@@ -121,12 +120,24 @@ def fill(_app: App, commands: tuple[str, ...], arguments: ArgumentCollection) ->
             continue
         if argument.tokens:
             _active.flagged.add(setting.key)
+        elif setting.key == "format" and _is_named_by_output(arguments):
+            continue
         elif setting.key in found():
             entry = found()[setting.key]
             for index, text in enumerate(_texts(entry.value)):
                 keyword = f"--{setting.key.replace('_', '-')}"
                 origin = str(entry.source.name)
                 argument.append(Token(keyword=keyword, value=text, source=origin, index=index))
+
+
+def _is_named_by_output(arguments: ArgumentCollection) -> bool:
+    """Tell whether `-o` was typed with an extension: it wins over a format that was not."""
+    return any(
+        Path(token.value).suffix
+        for argument in arguments
+        if "--output" in argument.names
+        for token in argument.tokens
+    )
 
 
 def _key(name: str) -> str:
