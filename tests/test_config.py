@@ -6,11 +6,11 @@ import json
 import subprocess
 import sys
 from dataclasses import fields
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from mailauth_fast import Policy
+from mailauth_fast.cli import app as commands
 from mailauth_fast.cli import configuration, settings
 from mailauth_fast.cli.app import app
 
@@ -18,6 +18,7 @@ from tests.test_manners import COMMAND, FINISHED, MBOX, PLAIN, USAGE, ZONE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 NO_HOME = {"XDG_CONFIG_HOME": "/nonexistent"}
 
@@ -34,6 +35,15 @@ def run(
         cwd=folder,
         env={**PLAIN, "PYTHONPATH": ":".join(sys.path), **variables},
     )
+
+
+@pytest.fixture
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make commands run here, in a folder of their own and without the user's settings."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/nonexistent")
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    return tmp_path
 
 
 def shown(folder: Path, *arguments: str, **variables: str) -> dict[str, tuple[object, str, object]]:
@@ -150,48 +160,48 @@ def test_every_form_of_value_is_read(tmp_path: Path) -> None:
         ("[verify]\njobs = 0", ("[verify] jobs is 0", "at least 1")),
         ('[verify]\nnow = "yesterday"', ("--now yesterday",)),
         ('[verify]\nformat = "xml"', ("[verify] format", "xml", "parquet")),
-        ("[policy", ("no TOML", "line 1")),
+        ("[policy]\na = =", ("no TOML", "line 2")),
         ("a = " + "[" * 5_000, ("no TOML",)),
     ],
 )
 def test_a_wrong_file_is_one_sentence_that_names_it(
-    tmp_path: Path, text: str, words: tuple[str, ...]
+    alone: Path, capsys: pytest.CaptureFixture[str], text: str, words: tuple[str, ...]
 ) -> None:
-    path = write(tmp_path / "mailauth-fast.toml", text)
-    done = run(tmp_path, "verify", MBOX, "--dns", ZONE, "-q")
-    assert done.returncode == USAGE
-    assert done.stderr.startswith(f"mailauth-fast: {path}: ")
-    assert done.stderr.count("\n") == 1
+    path = write(alone / "mailauth-fast.toml", text)
+    assert commands.run(["dkim", MBOX, "--dns", ZONE]) == USAGE
+    told = capsys.readouterr().err
+    assert told.startswith(f"mailauth-fast: {path}: ")
+    assert told.count("\n") == 1
     for word in words:
-        assert word in done.stderr
+        assert word in told
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "word"),
+    ("variable", "word"),
     [
-        ("JOBS", "many", "whole number"),
-        ("JOBS", "0", "at least 1"),
-        ("HISTORIC", "maybe", "true or false"),
-        ("RULES", "rfc1", "auto, rfc9989, rfc7489"),
-        ("TIME_SKEW", "-1", "from 0 to 604800"),
-        ("NOW", "yesterday", "--now yesterday"),
+        ("JOBS=many", "whole number"),
+        ("JOBS=0", "at least 1"),
+        ("HISTORIC=maybe", "true or false"),
+        ("RULES=rfc1", "auto, rfc9989, rfc7489"),
+        ("TIME_SKEW=-1", "from 0 to 604800"),
+        ("NOW=yesterday", "--now yesterday"),
+        ("DNS=often", "--dns often"),
     ],
 )
 def test_a_wrong_variable_is_one_sentence_that_names_it(
-    tmp_path: Path, name: str, text: str, word: str
+    alone: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    word: str,
 ) -> None:
-    done = run(
-        tmp_path,
-        "dkim",
-        MBOX,
-        "--dns",
-        ZONE,
-        variables={**NO_HOME, f"MAILAUTH_FAST_{name}": text},
-    )
-    assert done.returncode == USAGE
-    assert done.stderr.startswith(f"mailauth-fast: MAILAUTH_FAST_{name}: ")
-    assert word in done.stderr
-    assert done.stderr.count("\n") == 1
+    name, _, text = f"MAILAUTH_FAST_{variable}".partition("=")
+    monkeypatch.setenv(name, text)
+    assert commands.run(["dkim", str(alone)]) == USAGE
+    told = capsys.readouterr().err
+    assert told.startswith(f"mailauth-fast: {name}: ")
+    assert word in told
+    assert told.count("\n") == 1
 
 
 def test_a_named_file_must_be_there_and_be_a_configuration(tmp_path: Path) -> None:
