@@ -188,8 +188,8 @@ def test_a_wrong_file_is_one_sentence_that_names_it(
         ("DNS=often", "--dns often"),
     ],
 )
+@pytest.mark.usefixtures("alone")
 def test_a_wrong_variable_is_one_sentence_that_names_it(
-    alone: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
     variable: str,
@@ -197,7 +197,7 @@ def test_a_wrong_variable_is_one_sentence_that_names_it(
 ) -> None:
     name, _, text = f"MAILAUTH_FAST_{variable}".partition("=")
     monkeypatch.setenv(name, text)
-    assert commands.run(["dkim", str(alone)]) == USAGE
+    assert commands.run(["dkim", MBOX]) == USAGE
     told = capsys.readouterr().err
     assert told.startswith(f"mailauth-fast: {name}: ")
     assert word in told

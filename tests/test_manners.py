@@ -360,6 +360,14 @@ def test_help_lists_the_commands_in_the_order_of_a_first_day() -> None:
     assert run().stdout == text
 
 
+def test_help_says_only_defaults_that_say_something() -> None:
+    text = run("verify", "--help").stdout
+    assert "[default: live]" in text
+    assert "[default: False]" not in text
+    assert "[default: ]" not in text
+    assert "[default: None]" not in text
+
+
 def test_version_is_answered_behind_a_command_too() -> None:
     assert run("verify", "--version").stdout == run("--version").stdout
 

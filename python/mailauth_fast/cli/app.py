@@ -29,6 +29,12 @@ DNS = Group("Keep DNS answers", sort_key=4)
 PROGRAM = Group("This program", sort_key=6)
 EVERYWHERE = Group("Options of every command", sort_key=7)
 
+
+def _said_default(value: object) -> str | None:
+    """Return a default worth saying: that a switch is off says nothing."""
+    return None if value in (None, False, "", ()) else str(value)
+
+
 app = App(
     name="mailauth-fast",
     help="Verify who really sent a mail: SPF, DKIM, ARC and DMARC, for one or for millions.",
@@ -37,6 +43,8 @@ app = App(
     version_flags=["--version"],
     help_flags=["--help", "-h"],
     result_action="return_value",
+    # cyclopts takes None for nothing to show, though its annotation says otherwise.
+    default_parameter=Parameter(show_default=_said_default),  # type: ignore[arg-type]
     config=[settings.fill],
     group_commands=Group("More commands", sort_key=5),
 )
