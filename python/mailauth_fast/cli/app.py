@@ -44,7 +44,7 @@ app = App(
     help_flags=["--help", "-h"],
     result_action="return_value",
     # cyclopts takes None for nothing to show, though its annotation says otherwise.
-    default_parameter=Parameter(show_default=_said_default),  # type: ignore[arg-type]
+    default_parameter=Parameter(show_default=_said_default),
     config=[settings.fill],
     group_commands=Group("More commands", sort_key=5),
 )
