@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from mailauth_fast._core import __version__
-from mailauth_fast.dns import Answer, DnspythonResolver, Question
-from mailauth_fast.envelope import Envelope
-from mailauth_fast.errors import (
-    EngineError,
-    InvalidPolicy,
-    MailauthError,
-    ReportError,
-    ResolverUnavailable,
-    StoreError,
-    UnreadableInput,
-)
-from mailauth_fast.policy import Policy
-from mailauth_fast.resolvers import LiveResolver, StaticResolver
-from mailauth_fast.verdict import Verdict
-from mailauth_fast.verify import (
-    Verdicts,
-    Verifier,
-    author_domain,
-    parse_authentication_results,
-)
+
+if TYPE_CHECKING:
+    from mailauth_fast.dns import Answer, DnspythonResolver, Question
+    from mailauth_fast.envelope import Envelope
+    from mailauth_fast.errors import (
+        EngineError,
+        InvalidPolicy,
+        MailauthError,
+        ReportError,
+        ResolverUnavailable,
+        StoreError,
+        UnreadableInput,
+    )
+    from mailauth_fast.policy import Policy
+    from mailauth_fast.resolvers import LiveResolver, StaticResolver
+    from mailauth_fast.verdict import Verdict
+    from mailauth_fast.verify import (
+        Verdicts,
+        Verifier,
+        author_domain,
+        parse_authentication_results,
+    )
 
 __all__ = [
     "Answer",
@@ -46,3 +51,17 @@ __all__ = [
     "author_domain",
     "parse_authentication_results",
 ]
+
+ROOMS = ("errors", "policy", "envelope", "verdict", "dns", "resolvers", "verify")
+"""Where the public names live, the cheapest to import first."""
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first used: `--version` and `--help` need none of them."""
+    if name in __all__:
+        for room in ROOMS:
+            module = import_module(f"{__name__}.{room}")
+            if name in vars(module):
+                globals()[name] = vars(module)[name]
+                return globals()[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import signal
-from typing import NoReturn
+import sys
+import traceback
+from pathlib import Path  # noqa: TC003 - cyclopts reads annotations
+from typing import Annotated, NoReturn
 
 import cyclopts
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Group, Parameter
 
+from mailauth_fast.cli import settings
 from mailauth_fast.cli.exits import CommandError, Exit
-from mailauth_fast.cli.terminal import printable, say
+from mailauth_fast.cli.terminal import Color, Look, console, printable, say, silence
+from mailauth_fast.cli.version import version_text
 from mailauth_fast.errors import (
     EngineError,
     MailauthError,
@@ -17,32 +22,86 @@ from mailauth_fast.errors import (
     UnreadableInput,
 )
 
+ARCHIVES = Group("Verify mail", sort_key=1)
+CHECKS = Group("Check one thing by hand", sort_key=2)
+RESULTS = Group("Understand and compare results", sort_key=3)
+DNS = Group("Keep DNS answers", sort_key=4)
+PROGRAM = Group("This program", sort_key=6)
+EVERYWHERE = Group("Options of every command", sort_key=7)
+
+
+def _said_default(value: object) -> str | None:
+    """Return a default worth saying: that a switch is off says nothing."""
+    return None if value in (None, False, "", ()) else str(value)
+
+
 app = App(
     name="mailauth-fast",
     help="Verify who really sent a mail: SPF, DKIM, ARC and DMARC, for one or for millions.",
-    version_flags=[],
+    help_format="plaintext",
+    version=version_text,
+    version_flags=["--version"],
     help_flags=["--help", "-h"],
     result_action="return_value",
+    # cyclopts takes None for nothing to show, though its annotation says otherwise.
+    default_parameter=Parameter(show_default=_said_default),
+    config=[settings.fill],
+    group_commands=Group("More commands", sort_key=5),
 )
-app.command("mailauth_fast.cli.verify:verify", name="verify", help="Verify archives and queues.")
+app["--help"].group = app["--version"].group = PROGRAM
+app.command(
+    "mailauth_fast.cli.verify:verify",
+    name="verify",
+    help="Verify archives and queues.",
+    group=ARCHIVES,
+)
 app.command(
     "mailauth_fast.cli.checks:spf",
     name="spf",
     help="Evaluate SPF for a client, a HELO name and a MAIL FROM.",
+    group=CHECKS,
 )
 app.command(
-    "mailauth_fast.cli.checks:dkim", name="dkim", help="Verify the DKIM signatures of one message."
+    "mailauth_fast.cli.checks:dkim",
+    name="dkim",
+    help="Verify the DKIM signatures of one message.",
+    group=CHECKS,
 )
 app.command(
     "mailauth_fast.cli.checks:dmarc",
     name="dmarc",
     help="Find the DMARC policy that holds for a domain.",
+    group=CHECKS,
 )
-app.command("mailauth_fast.cli.checks:arc", name="arc", help="Verify the ARC chain of one message.")
+app.command(
+    "mailauth_fast.cli.checks:arc",
+    name="arc",
+    help="Verify the ARC chain of one message.",
+    group=CHECKS,
+)
 app.command(
     "mailauth_fast.cli.checks:reasons",
     name="reasons",
     help="Print every reason code with its section and one sentence.",
+    group=RESULTS,
+)
+app.command(
+    "mailauth_fast.cli.config:config",
+    name="config",
+    help="Show every setting, its value and who set it.",
+    group=PROGRAM,
+)
+app.command(
+    "mailauth_fast.cli.completion:completion",
+    name="completion",
+    help="Print the script that completes commands in a shell.",
+    group=PROGRAM,
+)
+app.command(
+    "mailauth_fast.cli.completion:install_completion",
+    name="--install-completion",
+    help="Install that script for the shell in use.",
+    group=PROGRAM,
 )
 
 FATAL = (EngineError, ResolverUnavailable, UnreadableInput)
@@ -51,25 +110,85 @@ DASH = "/dev/stdin/-"
 """Stands for a lone `-`, which the parser would take for an option."""
 
 
+@app.meta.default
+def launch(
+    *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
+    config: Annotated[
+        Path | None,
+        Parameter(group=EVERYWHERE, help="TOML file of settings; else the nearest one is used"),
+    ] = None,
+    no_config: Annotated[
+        bool, Parameter(group=EVERYWHERE, negative="", help="read no file of settings")
+    ] = False,
+    color: Annotated[
+        Color, Parameter(group=EVERYWHERE, help="auto obeys NO_COLOR and TERM=dumb")
+    ] = "auto",
+    verbose: Annotated[
+        bool, Parameter(group=EVERYWHERE, negative="", help="errors come with a traceback")
+    ] = False,
+) -> int:
+    """Take the options of every command, then run the command."""
+    Look.color, Look.is_verbose = color, verbose
+    settings.use(config, is_ignored=no_config)
+    code = app(tokens, exit_on_error=False, print_error=False, help_on_error=False)
+    return code if isinstance(code, int) else Exit.FINISHED
+
+
 def run(arguments: list[str]) -> int:
     """Run one command line; return the exit code."""
     signal.signal(signal.SIGTERM, _interrupt)
+    Look.read(arguments)
     arguments = [DASH if argument == "-" else argument for argument in arguments]
     try:
-        code = app(arguments, exit_on_error=False, print_error=False, help_on_error=False)
-    except CycloptsError as problem:
-        say(_usage_sentence(problem))
-        return Exit.USAGE
-    except CommandError as problem:
-        say(str(problem))
-        return problem.code
-    except MailauthError as problem:
-        say(str(problem))
-        return Exit.FATAL if isinstance(problem, FATAL) else Exit.USAGE
-    except KeyboardInterrupt:
-        say("interrupted")
-        return Exit.INTERRUPTED
+        code = app.meta(
+            arguments,
+            console=console(sys.stdout) if _is_for_help(arguments) else None,
+            exit_on_error=False,
+            print_error=False,
+            help_on_error=False,
+        )
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except (Exception, KeyboardInterrupt) as problem:  # noqa: BLE001 - all become one sentence
+        if Look.is_verbose:
+            _say_traceback()
+        sentence, ending = _told(problem)
+        if isinstance(problem, OSError) and problem.filename is None:
+            silence(sys.stdout)
+        say(sentence)
+        return ending
     return code if isinstance(code, int) else Exit.FINISHED
+
+
+def _is_for_help(arguments: list[str]) -> bool:
+    return not arguments or bool({"--help", "-h"} & {*arguments}) or arguments[0] in app
+
+
+def _told(problem: BaseException) -> tuple[str, Exit]:
+    """Return the sentence and the exit code of a fault."""
+    match problem:
+        case CycloptsError():
+            return _usage_sentence(problem), Exit.USAGE
+        case CommandError():
+            return settings.blamed(str(problem)), problem.code
+        case MailauthError():
+            return str(problem), Exit.FATAL if isinstance(problem, FATAL) else Exit.USAGE
+        case KeyboardInterrupt():
+            return "interrupted", Exit.INTERRUPTED
+        case OSError():
+            name = "standard output" if problem.filename is None else str(problem.filename)
+            reason = (problem.strerror or str(problem)).lower()
+            return f"{name}: {reason}; check its permissions and the disk", Exit.FATAL
+        case _:
+            kind = f"{type(problem).__name__}: {problem}"
+            advice = "report it with what --verbose prints"
+            return f"a fault of this program ({' '.join(kind.split())}); {advice}", Exit.FATAL
+
+
+def _say_traceback() -> None:
+    for line in traceback.format_exc().splitlines():
+        sys.stderr.write(f"{printable(line)}\n")
 
 
 def _interrupt(_signal: int, _frame: object) -> NoReturn:

@@ -10,6 +10,7 @@ import msgspec
 from cyclopts import Parameter
 
 from mailauth_fast import _core
+from mailauth_fast.cli import settings
 from mailauth_fast.cli.app import is_dash
 from mailauth_fast.cli.exits import CommandError, Exit
 from mailauth_fast.cli.options import (
@@ -21,11 +22,11 @@ from mailauth_fast.cli.options import (
     chosen_time,
     reason_of,
 )
-from mailauth_fast.cli.terminal import printable
-from mailauth_fast.policy import Policy
+from mailauth_fast.cli.terminal import printable, printable_json
 from mailauth_fast.verify import Verifier
 
 if TYPE_CHECKING:
+    from mailauth_fast.policy import Policy
     from mailauth_fast.verdict import Record, Verdict
 
 Form = Literal["text", "json"]
@@ -46,7 +47,7 @@ def spf(
     form: FormatOption = "text",
 ) -> int:
     """Evaluate SPF (RFC 7208) for a client, a HELO name and a MAIL FROM."""
-    found = _verifier(dns).check_host(ip, helo, mail_from, receiver)
+    found = _verifier(dns, settings.policy()).check_host(ip, helo, mail_from, receiver)
     _show(found, form)
     return Exit.FINISHED
 
@@ -55,7 +56,7 @@ def dmarc(
     domain: str, *, dns: Dns = "live", rules: RulesOption = "auto", form: FormatOption = "text"
 ) -> int:
     """Find the DMARC policy that holds for a domain (RFC 9989 §4.10)."""
-    found = _verifier(dns, Policy(rules=rules)).discover_policy(domain)
+    found = _verifier(dns, settings.policy(rules=rules)).discover_policy(domain)
     _show(found, form)
     return Exit.FINISHED
 
@@ -69,7 +70,7 @@ def dkim(
     form: FormatOption = "text",
 ) -> int:
     """Verify the DKIM signatures (RFC 6376) of one message; - is standard input."""
-    verdict = _verdict(message, dns, now, Policy(historic=historic))
+    verdict = _verdict(message, dns, now, settings.policy(historic=historic))
     if form == "json":
         _print_json([signature.to_dict() for signature in verdict.dkim])
         return Exit.FINISHED
@@ -89,7 +90,7 @@ def arc(
     form: FormatOption = "text",
 ) -> int:
     """Verify the ARC chain (RFC 8617) of one message; - is standard input."""
-    verdict = _verdict(message, dns, now, Policy(historic=historic))
+    verdict = _verdict(message, dns, now, settings.policy(historic=historic))
     if verdict.arc is not None:
         _show(verdict.arc, form)
     return Exit.FINISHED
@@ -109,20 +110,21 @@ def reasons(*, form: FormatOption = "text") -> int:
     return Exit.FINISHED
 
 
-def _verifier(dns: str, policy: Policy | None = None) -> Verifier:
+def _verifier(dns: str, policy: Policy) -> Verifier:
     return Verifier(resolver=chosen_resolver(dns).resolver, policy=policy, workers=1)
 
 
 def _verdict(message: str, dns: str, now: str, policy: Policy) -> Verdict:
     moment = chosen_time(now)
+    name = "standard input" if is_dash(message) else message
     try:
         octets = sys.stdin.buffer.read() if is_dash(message) else Path(message).read_bytes()
     except OSError as problem:
-        sentence = f"{message}: cannot be read ({reason_of(problem)}); name one message file"
+        sentence = f"{name}: cannot be read ({reason_of(problem)}); name one message file"
         raise CommandError(sentence, Exit.FATAL) from None
     verdict = _verifier(dns, policy).verify(octets, now=moment)
     if verdict.error is not None:
-        raise CommandError(f"{message}: no verdict ({verdict.error})", Exit.FATAL)
+        raise CommandError(f"{name}: no verdict ({verdict.error}); verify tells more", Exit.FATAL)
     return verdict
 
 
@@ -147,4 +149,4 @@ def _text(value: object) -> str:
 
 def _print_json(value: object) -> None:
     octets = msgspec.json.format(msgspec.json.encode(value), indent=2)
-    sys.stdout.write(octets.decode() + "\n")
+    sys.stdout.write(printable_json(octets.decode()) + "\n")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
+
+from mailauth_fast.cli.terminal import console
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -42,7 +43,7 @@ def add(total: Counts, counts: Counts) -> None:
 
 def print_summary(rows: int, counts: Counts, file: TextIO) -> None:
     """Print one line a word; DKIM counts a message under each word its signatures have."""
-    console = Console(file=file, markup=False, emoji=False, highlight=False, soft_wrap=True)
+    screen = console(file)
     table = Table(title=f"{rows:,} messages", title_justify="left", box=None, pad_edge=False)
     table.add_column("result")
     for field in FIELDS:
@@ -51,6 +52,6 @@ def print_summary(rows: int, counts: Counts, file: TextIO) -> None:
         cells = [counts.get(field, {}).get(word) for field in FIELDS]
         if any(cells):
             table.add_row(word, *(f"{cell:,}" if cell else "" for cell in cells))
-    console.print(table)
+    screen.print(table, soft_wrap=True)
     for code, count in sorted(counts.get("error", {}).items()):
-        console.print(f"{count:,} messages without a verdict: {code}")
+        screen.print(f"{count:,} messages without a verdict: {code}", soft_wrap=True)
