@@ -22,6 +22,7 @@ from mailauth_fast.verify import (
     Verifier,
     author_domain,
     parse_authentication_results,
+    strip_authentication_results,
 )
 
 __all__ = [
@@ -45,4 +46,5 @@ __all__ = [
     "__version__",
     "author_domain",
     "parse_authentication_results",
+    "strip_authentication_results",
 ]

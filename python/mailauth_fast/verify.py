@@ -244,3 +244,28 @@ def parse_authentication_results(value: str | bytes) -> AuthenticationResults:
     """
     octets = value.encode("utf-8", "backslashreplace") if isinstance(value, str) else value
     return decode(_core.parse_authentication_results(octets), AuthenticationResults)
+
+
+def strip_authentication_results(octets: Octets, authserv_ids: Iterable[str]) -> bytes:
+    """Return the message without Authentication-Results fields that claim one of `authserv_ids`.
+
+    For mail from outside, before the own field is written: whatever claims to come from the own
+    hosts is forged. Every other octet stays as it is; a name of several labels covers the hosts
+    below it.
+
+    Raises:
+        MailauthError: `octets` is no bytes-like object, or `authserv_ids` no texts.
+    Source: RFC 8601 §5.
+    """
+    if isinstance(authserv_ids, str):
+        raise MailauthError("authserv_ids is a single text; give a sequence of names")
+    names = list(authserv_ids)
+    for name in names:
+        if not isinstance(name, str) or not name.strip():
+            raise MailauthError(f"authserv_ids holds {name!r}; give names of your own hosts")
+    return _core.strip_authentication_results(octets, [_utf8(name) for name in names])
+
+
+def _utf8(name: str) -> str:
+    """Return a name without lone surrogates: it stands for what no field can hold."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")

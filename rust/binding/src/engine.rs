@@ -7,7 +7,8 @@ use mailauth_core::batch::{Batch, EngineFault, Rows as Taken};
 use mailauth_core::dns::{Answers, Cache, Lookup, Pending, Question, Resolver};
 use mailauth_core::domain::Domain;
 use mailauth_core::evaluate::{Input, Now};
-use mailauth_core::policy::Rules;
+use mailauth_core::explain::OctetsWanted;
+use mailauth_core::policy::{Policy, Rules};
 use mailauth_core::{dmarc, spf};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -32,6 +33,9 @@ pub(crate) struct Engine {
     failure: Failure,
     is_broken: Arc<dyn Fn() -> bool + Send + Sync>,
 }
+
+/// Place of a signature, canonical header, canonical body.
+type SignedOctets<'py> = (usize, Bound<'py, PyBytes>, Option<Bound<'py, PyBytes>>);
 
 /// What a Python resolver raised, kept until it can be raised where the run is driven.
 pub(crate) type Failure = Arc<Mutex<Option<String>>>;
@@ -95,6 +99,44 @@ impl Engine {
         let now = settings::now(now)?;
         let json = self.guarded(py, || to_json(&self.core.verify(input, now)))?;
         Ok(PyBytes::new(py, &json))
+    }
+
+    /// Verifies one message and shows what is behind the verdict: verdict, answers and what the policies of `others` say
+    /// as JSON, and for each examined signature its place and the canonical octets of header and body.
+    #[pyo3(signature = (raw, envelope, now, others, octets))]
+    #[expect(clippy::needless_pass_by_value, reason = "pyo3 makes the list")]
+    fn explain<'py>(
+        &self,
+        py: Python<'py>,
+        raw: &Bound<'py, PyAny>,
+        envelope: &Bound<'py, PyAny>,
+        now: &Bound<'py, PyAny>,
+        others: Vec<Bound<'py, PyAny>>,
+        octets: &str,
+    ) -> PyResult<(Bound<'py, PyBytes>, Vec<SignedOctets<'py>>)> {
+        let wanted = match octets {
+            "none" => OctetsWanted::Nothing,
+            "header" => OctetsWanted::Header,
+            _ => OctetsWanted::HeaderAndBody,
+        };
+        let raw =
+            inputs::octets(raw).map_err(|problem| Fault::Argument(format!("raw {problem}")))?;
+        let input = Input::new("0".to_owned(), raw, settings::envelope(Some(envelope))?);
+        let now = settings::now(now)?;
+        let others: Vec<Policy> = others
+            .iter()
+            .map(settings::policy)
+            .collect::<PyResult<_>>()?;
+        let (json, octets) = self.guarded(py, || {
+            let found = self.core.explain(input, now, &others, wanted);
+            Ok((to_json(&found)?, found.octets))
+        })?;
+        let to_python = |signed: mailauth_core::dkim::SignedOctets| {
+            let body = signed.body.map(|body| PyBytes::new(py, &body));
+            (signed.signature, PyBytes::new(py, &signed.header), body)
+        };
+        let octets = octets.into_iter().map(to_python).collect();
+        Ok((PyBytes::new(py, &json), octets))
     }
 
     /// Verifies a sequence, an Arrow column or an Arrow table; one row in, one row out, same order.
