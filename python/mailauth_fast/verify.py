@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, overload
+from typing import TYPE_CHECKING, BinaryIO, Literal, overload
 
-from mailauth_fast import _core
+from mailauth_fast import _core, explanation
 from mailauth_fast.envelope import Envelope
 from mailauth_fast.errors import MailauthError, UnreadableInput
 from mailauth_fast.policy import Policy
@@ -26,6 +26,7 @@ from mailauth_fast.verdict import (
 
 if TYPE_CHECKING:
     from mailauth_fast.arrow import ArrowData
+    from mailauth_fast.explanation import Explanation
 
 Octets = bytes | bytearray | memoryview
 Now = int | datetime | str | None
@@ -122,6 +123,38 @@ class Verifier:
             ResolverUnavailable: the resolver failed as a whole.
         """
         return decode(self._engine.verify(raw, envelope or Envelope(), judged_by(now)), Verdict)
+
+    def explain(
+        self,
+        raw: Octets,
+        envelope: Envelope | None = None,
+        now: Now = None,
+        octets: Literal["none", "header", "body"] = "none",
+    ) -> Explanation:
+        """Verify one message and show what is behind the verdict.
+
+        Every check with its reason, the DNS answers used, what other rules say of the same answers,
+        and on request the canonical octets of each signature (`body` gives header and body).
+
+        Args:
+            raw: the message as octets, CRLF or LF.
+            envelope: what SMTP said; without it SPF is `not-evaluated`.
+            now: as for `verify`.
+            octets: which canonical octets to keep.
+
+        Raises:
+            MailauthError: an argument is not of the documented form.
+            ResolverUnavailable: the resolver failed as a whole.
+        """
+        others = explanation.other_policies(self._configuration[1] or Policy())
+        policies = [policy for _, _, policy in others]
+        found, signed = self._engine.explain(
+            raw, envelope or Envelope(), judged_by(now), policies, octets
+        )
+        names = [(name, sentence) for name, sentence, _ in others]
+        return explanation.explanation(
+            explanation.decoded(found), names, explanation.octets_of(signed)
+        )
 
     def verify_batch(
         self,

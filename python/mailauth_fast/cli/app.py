@@ -26,6 +26,11 @@ app = App(
 )
 app.command("mailauth_fast.cli.verify:verify", name="verify", help="Verify archives and queues.")
 app.command(
+    "mailauth_fast.cli.explain:explain",
+    name="explain",
+    help="Explain one message: who answers for it, why, and what to change.",
+)
+app.command(
     "mailauth_fast.cli.checks:spf",
     name="spf",
     help="Evaluate SPF for a client, a HELO name and a MAIL FROM.",
