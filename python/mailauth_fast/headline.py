@@ -31,6 +31,14 @@ UNKNOWN = {
 """Why DMARC could not be decided, by reason."""
 
 
+WITHOUT_PASS = {
+    "none": ", without a DMARC policy",
+    "temperror": "; of DMARC nothing is known, DNS fails",
+    "unverifiable": "; DMARC cannot be told",
+}
+"""What is said where the author's domain is authenticated and DMARC does not pass."""
+
+
 class Headline(msgspec.Struct, frozen=True):
     """Who answers for a message.
 
@@ -59,48 +67,55 @@ def headline(verdict: Verdict) -> Headline:
             return Headline(
                 f"{author} answers for this message: proven by {proof}.", author, is_proven=True
             )
-        if verdict.dmarc.result == "none" and means:
-            proof = _joined(means)
-            sentence = f"{author} answers for this message: proven by {proof}, without DMARC."
+        if means:
+            proof, rest = _joined(means), WITHOUT_PASS.get(verdict.dmarc.result, "")
+            sentence = f"{author} answers for this message: proven by {proof}{rest}."
             return Headline(sentence, author, is_proven=True)
     return _unproven(verdict, author)
 
 
 def _unproven(verdict: Verdict, author: str | None) -> Headline:
     other, means = _other(verdict)
-    why = _why(verdict, author)
-    if other is None:
-        return Headline(f"Nobody answers for this message: {why}.", None, is_proven=False)
-    sentence = f"{other} answers for this message ({means}), but not proven is its author: {why}."
-    return Headline(sentence, other, is_proven=False)
-
-
-def _why(verdict: Verdict, author: str | None) -> str:
     dmarc = verdict.dmarc
     if author is None or dmarc is None:
         reason = verdict.author.reason if verdict.author is not None else None
-        return UNREADABLE.get(reason or "", "it has no author domain")
-    if dmarc.result == "temperror":
-        return f"From says {author}, and DNS cannot tell now"
-    if dmarc.result == "unverifiable":
-        return f"From says {author}, and {UNKNOWN.get(dmarc.reason, 'the evidence is lost')}"
-    return f"From says {author}, but nothing proves it"
+        why = UNREADABLE.get(reason or "", "it has no author domain")
+    elif dmarc.result == "temperror":
+        why = f"From says {author}, and DNS cannot tell now"
+    elif dmarc.result == "unverifiable":
+        why = f"From says {author}, and {UNKNOWN.get(dmarc.reason, 'the evidence is lost')}"
+    else:
+        why = f"From says {author}"
+    if other is not None:
+        sentence = f"{other} answers for this message by {means}; its author is not proven: {why}."
+        return Headline(sentence, other, is_proven=False)
+    if author is not None and dmarc is not None and dmarc.result in {"temperror", "unverifiable"}:
+        sentence = f"It is not proven who answers for this message: {why}."
+    elif author is not None:
+        sentence = f"Nobody answers for this message: {why}, but nothing proves it."
+    else:
+        sentence = f"Nobody answers for this message: {why}, and nothing is proven."
+    return Headline(sentence, None, is_proven=False)
 
 
 def _aligned_means(verdict: Verdict, author: str) -> list[str]:
     """Return what authenticated a domain that is aligned, as far as the verdict tells."""
     dmarc, spf = verdict.dmarc, verdict.spf
-    is_judged = dmarc is not None and dmarc.dkim_aligned is not None
-    means = []
+    if dmarc is None:
+        return []
     signed = [
         each for each in passing(verdict) if _is_aligned(verdict, each.domain, author, "dkim")
     ]
-    if dmarc is not None and (dmarc.dkim_aligned or (not is_judged and signed)):
+    is_sender = spf is not None and _is_aligned(verdict, spf.domain, author, "spf")
+    by_dkim, by_spf = dmarc.dkim_aligned, dmarc.spf_aligned
+    if dmarc.result != "pass":
+        by_dkim = bool(signed)
+        by_spf = is_sender and spf is not None and spf.result == "pass"
+    means = []
+    if by_dkim:
         means.append(_signature_words(signed[0]) if signed else "DKIM")
-    is_spf = spf is not None and spf.result == "pass"
-    is_related = spf is not None and _is_aligned(verdict, spf.domain, author, "spf")
-    if dmarc is not None and (dmarc.spf_aligned or (not is_judged and is_spf and is_related)):
-        means.append(f"SPF ({spf.domain})" if spf is not None and is_related else "SPF")
+    if by_spf:
+        means.append(f"SPF ({spf.domain})" if spf is not None and is_sender else "SPF")
     return means
 
 
@@ -115,7 +130,9 @@ def _is_aligned(verdict: Verdict, domain: str | None, author: str, kind: str) ->
         return False
     dmarc = verdict.dmarc
     mode = dmarc.dkim_alignment if kind == "dkim" else dmarc.spf_alignment
-    if domain == author or mode == "strict":
+    # Without a record that was found nobody knows whether strict alignment is asked for.
+    is_exact = mode == "strict" or verdict.dmarc.result not in {"pass", "none"}
+    if domain == author or is_exact:
         return domain == author
     # RFC 9989 §3.2.10.1: relaxed alignment asks for one Organizational Domain.
     organization = verdict.author.organizational_domain or author

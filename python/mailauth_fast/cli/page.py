@@ -1,4 +1,4 @@
-"""Text for people in 80 columns: wider lines are wrapped, what could steer a terminal is escaped."""
+"""Text for people in 80 columns: long lines wrapped, what could steer a terminal escaped."""
 
 from __future__ import annotations
 
