@@ -34,6 +34,14 @@ STRICT_RSA_BITS = 2048
 """RFC 8301 §3.2: what signers should use."""
 
 
+FINDINGS = {
+    ("fail", "pass"): "the signed header is intact, only the body was changed",
+    ("pass", "fail"): "the body is intact, a signed header field or the key is another",
+    ("fail", "fail"): "header and body both differ, or the key is another",
+}
+"""What body hash and signature together say of a failure (RFC 6376 §6.1.3)."""
+
+
 class Check(Record, frozen=True):
     """One check: its word, why, and what to change.
 
@@ -252,6 +260,7 @@ def _dkim(number: int, signature: DkimSignature) -> Check:
         ("body", body),
         ("body hash", signature.body_hash),
         ("signature", signature.signature),
+        ("so", FINDINGS.get((signature.body_hash, signature.signature))),
         ("signed", _moment(signature.signed_at)),
         ("expires", _moment(signature.expires_at)),
         ("key", "marked as a test (t=y)" if signature.testing else None),

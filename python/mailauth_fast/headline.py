@@ -33,7 +33,7 @@ UNKNOWN = {
 
 WITHOUT_PASS = {
     "none": ", without a DMARC policy",
-    "temperror": "; of DMARC nothing is known, DNS fails",
+    "temperror": "; its DMARC policy is not known, DNS fails",
     "unverifiable": "; DMARC cannot be told",
 }
 """What is said where the author's domain is authenticated and DMARC does not pass."""
