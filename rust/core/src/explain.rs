@@ -3,8 +3,6 @@
 //! All policies are evaluated in one run, so that no question is asked twice and all of them see the same answers.
 //! Judges nothing itself and knows no sentence: words for people are made elsewhere.
 
-use std::sync::Arc;
-
 use serde::Serialize;
 
 use crate::dkim::SignedOctets;
@@ -154,13 +152,13 @@ fn evaluate(
 fn used_answers(answers: &Answers<'_>, lookup: &dyn Lookup) -> Vec<UsedAnswer> {
     let used = |question: Question| {
         let entry = lookup.look_up(&question)?;
-        Some(UsedAnswer::new(question, &entry))
+        Some(UsedAnswer::new(&question, &entry))
     };
     answers.asked().into_iter().filter_map(used).collect()
 }
 
 impl UsedAnswer {
-    fn new(question: Question, entry: &Arc<Entry>) -> Self {
+    fn new(question: &Question, entry: &Entry) -> Self {
         let mut data = presentation(&entry.data);
         data.sort_unstable();
         Self {
@@ -208,11 +206,20 @@ fn quoted_string(octets: &[u8]) -> String {
         match octet {
             b'"' | b'\\' => text.extend(['\\', char::from(*octet)]),
             b' '..=b'~' => text.push(char::from(*octet)),
-            _ => text.push_str(&format!("\\{octet:03}")),
+            _ => text.extend([
+                '\\',
+                digit(octet / 100),
+                digit(octet / 10 % 10),
+                digit(octet % 10),
+            ]),
         }
     }
     text.push('"');
     text
+}
+
+fn digit(value: u8) -> char {
+    char::from(b'0' + value)
 }
 
 #[cfg(test)]
