@@ -10,7 +10,16 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 import pytest
-from mailauth_fast import Answer, Envelope, Policy, Question, StaticResolver, Verifier, _core
+from mailauth_fast import (
+    Answer,
+    Envelope,
+    Policy,
+    Question,
+    StaticResolver,
+    UnreadableInput,
+    Verifier,
+    _core,
+)
 from mailauth_fast.advice import ADVICE, FLAGS, LIMITS, REPAIRS, meaning
 from mailauth_fast.cli.explain import page
 from mailauth_fast.cli.page import wrapped
@@ -327,3 +336,26 @@ def test_what_cannot_be_explained_is_one_sentence(tmp_path: Path) -> None:
     wrong = run("explain", message(tmp_path), "--dns", ZONE, "--ip", "nowhere")
     assert wrong.returncode == USAGE
     one_sentence(wrong, "client_ip")
+
+
+def test_a_message_of_an_archive_is_found_by_its_id(tmp_path: Path) -> None:
+    archive = generate.FOLDER / "sample.mbox"
+    verifier = Verifier(StaticResolver(ANSWERS, "zone:dns.json"))
+    rows = [row for table in verifier.verify_archive(archive) for row in table]
+    for number in (0, number_of("from-lines-quoted"), len(rows) - 1):
+        row = rows[number]
+        found = verifier.explain_stored(archive, row.id)
+        assert found is not None
+        assert found.verdict == row
+    start = rows[3].id.rpartition(":")[2]
+    done = run("explain", f"{archive}:{start}", "--dns", ZONE, "--format", "json")
+    assert json.loads(done.stdout)["verdict"] == rows[3].to_dict()
+    given = run("explain", f"{archive}:{start}", "--dns", ZONE, "--ip", "192.0.2.1")
+    assert b"192.0.2.1  [as given]" in given.stdout
+    nowhere = run("explain", f"{archive}:{start}9", "--dns", ZONE)
+    assert nowhere.returncode == FATAL
+    one_sentence(nowhere, "no message begins there")
+    empty = tmp_path / "empty.mbox"
+    empty.write_bytes(b"")
+    with pytest.raises(UnreadableInput, match="empty"):
+        verifier.explain_stored(empty, "empty.mbox:0")

@@ -85,6 +85,14 @@ class Engine:
     def explain(
         self, raw: Any, envelope: Any, now: int | str, others: Sequence[Any], octets: str
     ) -> tuple[bytes, list[tuple[int, bytes, bytes | None]]]: ...
+    def explain_stored(
+        self,
+        stored: tuple[str | PathLike[str], str],
+        envelope: Any,
+        now: int | str,
+        others: Sequence[Any],
+        octets: str,
+    ) -> tuple[bytes, list[tuple[int, bytes, bytes | None]]] | None: ...
     def organizational_domain(self, name: str) -> str | None: ...
     def verify(self, raw: Any, envelope: Any, now: int | str) -> bytes: ...
     def verify_archive(

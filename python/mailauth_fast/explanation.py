@@ -169,9 +169,12 @@ def other_policies(policy: Policy) -> list[tuple[str, str, Policy]]:
 
 
 def explanation(
-    evidence: Evidence, names: Sequence[tuple[str, str]], octets: list[SignedOctets]
+    found: tuple[bytes, Sequence[tuple[int, bytes, bytes | None]]],
+    others: Sequence[tuple[str, str, Policy]],
 ) -> Explanation:
-    """Build the sections; `names` holds name and sentence of each of the other policies."""
+    """Build the sections out of what the engine found; `others` are its `other_policies`."""
+    evidence = msgspec.json.decode(found[0], type=Evidence)
+    octets = [SignedOctets(*signed) for signed in found[1]]
     verdict = evidence.verdict
     first = headline(verdict)
     return Explanation(
@@ -182,7 +185,7 @@ def explanation(
         answers=evidence.answers,
         other_rules=[
             OtherRules(rules, sentence, differences(verdict, other))
-            for (rules, sentence), other in zip(names, evidence.others, strict=False)
+            for (rules, sentence, _), other in zip(others, evidence.others, strict=False)
             if not _is_rule_book_in_force(rules, verdict)
         ],
         limits=[Note(word, meaning(LIMITS, word)) for word in verdict.limits],
@@ -361,13 +364,3 @@ def _facts(verdict: Verdict) -> dict[str, str]:
     if verdict.disposition is not None:
         facts["action"] = verdict.disposition.action
     return {name: str(value) if value is not None else "none" for name, value in facts.items()}
-
-
-def octets_of(signed: Sequence[tuple[int, bytes, bytes | None]]) -> list[SignedOctets]:
-    """Return what the engine gives as records."""
-    return [SignedOctets(*each) for each in signed]
-
-
-def decoded(octets: bytes) -> Evidence:
-    """Read the engine's JSON."""
-    return msgspec.json.decode(octets, type=Evidence)

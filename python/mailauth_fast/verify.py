@@ -146,15 +146,42 @@ class Verifier:
             MailauthError: an argument is not of the documented form.
             ResolverUnavailable: the resolver failed as a whole.
         """
-        others = explanation.other_policies(self._configuration[1] or Policy())
+        others = explanation.other_policies(self._policy)
         policies = [policy for _, _, policy in others]
-        found, signed = self._engine.explain(
-            raw, envelope or Envelope(), judged_by(now), policies, octets
+        found = self._engine.explain(raw, envelope or Envelope(), judged_by(now), policies, octets)
+        return explanation.explanation(found, others)
+
+    def explain_stored(
+        self,
+        path: Source,
+        message_id: str,
+        envelope: Envelope | None = None,
+        now: Now = "received",
+        octets: Literal["none", "header", "body"] = "none",
+    ) -> Explanation | None:
+        """Explain the message of this id in an archive; `None` when it holds none.
+
+        Args:
+            path: the file whose message it is.
+            message_id: as in the verdict: `inbox.mbox:104857`.
+            envelope: instead of the one that the archive tells.
+            now: as for `verify`.
+            octets: which canonical octets to keep.
+
+        Raises:
+            UnreadableInput: the file cannot be read as far as the message.
+            ResolverUnavailable: the resolver failed as a whole.
+        """
+        others = explanation.other_policies(self._policy)
+        policies = [policy for _, _, policy in others]
+        found = self._engine.explain_stored(
+            (path, message_id), envelope, judged_by(now), policies, octets
         )
-        names = [(name, sentence) for name, sentence, _ in others]
-        return explanation.explanation(
-            explanation.decoded(found), names, explanation.octets_of(signed)
-        )
+        return None if found is None else explanation.explanation(found, others)
+
+    @property
+    def _policy(self) -> Policy:
+        return self._configuration[1] or Policy()
 
     def verify_batch(
         self,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from mailauth_fast.cli.app import is_dash
 from mailauth_fast.cli.checks import FormatOption, message_octets, print_json
 from mailauth_fast.cli.exits import CommandError, Exit
 from mailauth_fast.cli.options import (
@@ -82,7 +84,9 @@ DAY = 86_400
 
 
 def explain(
-    message: Annotated[str, Parameter(help="a file with one message; - is standard input")],
+    message: Annotated[
+        str, Parameter(help="a file, - for standard input, or an id as inbox.mbox:104857")
+    ],
     *,
     dns: Dns = "live",
     now: Now = "received",
@@ -104,10 +108,20 @@ def explain(
         policy=Policy(rules=rules, historic=historic),
         workers=1,
     )
-    envelope = Envelope(client_ip=ip, helo=helo, mail_from=mail_from)
-    found = verifier.explain(
-        message_octets(message), envelope, chosen_time(now), "body" if octets else "none"
-    )
+    envelope = None
+    if (ip, helo, mail_from) != (None, None, None):
+        envelope = Envelope(client_ip=ip, helo=helo, mail_from=mail_from)
+    moment = chosen_time(now)
+    shown: Literal["none", "body"] = "body" if octets else "none"
+    stored = _stored(message)
+    if stored is None:
+        found = verifier.explain(message_octets(message), envelope, moment, shown)
+    else:
+        kept = verifier.explain_stored(*stored, envelope, moment, shown)
+        if kept is None:
+            sentence = f"{message}: no message begins there; give an id that verify prints"
+            raise CommandError(sentence, Exit.FATAL)
+        found = kept
     if found.verdict.error is not None:
         sentence = f"{message}: no verdict ({found.verdict.error}); {found.checks[0].advice}"
         raise CommandError(sentence, Exit.FATAL)
@@ -116,6 +130,18 @@ def explain(
     else:
         page(found).print(sys.stdout)
     return Exit.FINISHED
+
+
+def _stored(message: str) -> tuple[Path, str] | None:
+    """Read `inbox.mbox:104857` as a file and the id of a message in it, when that file exists."""
+    if is_dash(message) or Path(message).exists():
+        return None
+    for place in reversed(range(len(message))):
+        if message[place] in ":#/":
+            path = Path(message[:place])
+            if path.is_file():
+                return path, f"{path.name}{message[place:]}"
+    return None
 
 
 def page(found: Explanation) -> Page:

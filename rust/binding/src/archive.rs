@@ -1,7 +1,7 @@
 //! `ArchiveRun`: verdicts of files, folders and streams, batch by batch, in bounded memory.
 
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mailauth_archive::{Options, Progress, Sources};
@@ -90,6 +90,23 @@ fn source(
         }
     });
     Box::new(inputs.take(limit))
+}
+
+/// The message of this id in one file, as a run over that file would take it.
+///
+/// # Errors
+/// Nothing of the file can be read. Faults behind the message that is sought do not matter.
+pub(crate) fn find(path: &Path, id: &str) -> Result<Option<Input>, Fault> {
+    let unreadable = |problem: String| Fault::Unreadable(problem);
+    let sources = Sources::open(&[path.to_path_buf()], Options::default())
+        .map_err(|problem| unreadable(problem.to_string()))?;
+    let problems: Arc<Mutex<Vec<String>>> = Arc::default();
+    let found = source(sources, None, Arc::clone(&problems)).find(|input| input.id == id);
+    let mut problems = problems.lock().unwrap_or_else(PoisonError::into_inner);
+    match (found, problems.pop()) {
+        (None, Some(problem)) => Err(unreadable(problem)),
+        (found, _) => Ok(found),
+    }
 }
 
 #[pymethods]
