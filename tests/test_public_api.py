@@ -19,10 +19,12 @@ DOOR = {
     "StaticZone",
     "Writer",
     "__version__",
+    "authentication_results",
     "author_domain",
     "engine_text",
     "parse_authentication_results",
     "reasons",
+    "strip_authentication_results",
 }
 PUBLIC = {
     "Answer",
@@ -45,6 +47,7 @@ PUBLIC = {
     "__version__",
     "author_domain",
     "parse_authentication_results",
+    "strip_authentication_results",
 }
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Verifier,
         author_domain,
         parse_authentication_results,
+        strip_authentication_results,
     )
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "__version__",
     "author_domain",
     "parse_authentication_results",
+    "strip_authentication_results",
 ]
 
 ROOMS = ("errors", "policy", "envelope", "verdict", "dns", "resolvers", "verify")

@@ -9,6 +9,9 @@ from typing import Literal, TypeVar
 
 import msgspec
 
+from mailauth_fast import _core
+from mailauth_fast.errors import MailauthError
+
 Word = str
 SpfWord = Literal[
     "none", "neutral", "pass", "fail", "softfail", "temperror", "permerror", "not-evaluated"
@@ -117,6 +120,7 @@ class DkimSignature(Record, frozen=True):
     key_last_seen: int | None
     near_miss: NearMiss | None
     flags: list[str]
+    header_b: str | None
 
 
 class Sealer(Record, frozen=True):
@@ -172,7 +176,11 @@ class Disposition(Record, frozen=True):
 
 
 class Verdict(Record, frozen=True):
-    """Everything that is said of one message; times are Unix seconds."""
+    """Everything that is said of one message; times are Unix seconds.
+
+    The row's own Authentication-Results field is `authentication_results_field`, under the
+    contract's name in JSON; the method writes one for any authserv-id.
+    """
 
     id: str
     size: int
@@ -191,10 +199,27 @@ class Verdict(Record, frozen=True):
     dmarc: Dmarc | None
     disposition: Disposition | None
     flow: str
-    authentication_results: str | None
+    authentication_results_field: str | None = msgspec.field(name="authentication_results")
     limits: list[str]
     repairs: list[str]
     dns_questions: int
+
+    def authentication_results(self, authserv_id: str) -> str:
+        """Return the value of the Authentication-Results field that tells this verdict.
+
+        One line without CR and LF, to be put above all other fields; nothing in a message can
+        add a result to it or end it.
+
+        Args:
+            authserv_id: the name of the host that writes the field.
+
+        Raises:
+            MailauthError: `authserv_id` is empty, too long or holds what no field may hold.
+        Source: RFC 8601 §2.2, RFC 6008 §4.
+        """
+        if not isinstance(authserv_id, str) or any("\ud800" <= c <= "\udfff" for c in authserv_id):
+            raise MailauthError(f"authserv_id {authserv_id!r} is no text; give a host name")
+        return _core.authentication_results(msgspec.json.encode(self), authserv_id)
 
 
 class PolicyDiscovery(Record, frozen=True):

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, overload
+from typing import TYPE_CHECKING, BinaryIO, Literal, overload
 
-from mailauth_fast import _core
+from mailauth_fast import _core, explanation
 from mailauth_fast.envelope import Envelope
 from mailauth_fast.errors import MailauthError, UnreadableInput
 from mailauth_fast.policy import Policy
@@ -26,6 +26,7 @@ from mailauth_fast.verdict import (
 
 if TYPE_CHECKING:
     from mailauth_fast.arrow import ArrowData
+    from mailauth_fast.explanation import Explanation
 
 Octets = bytes | bytearray | memoryview
 Now = int | datetime | str | None
@@ -122,6 +123,65 @@ class Verifier:
             ResolverUnavailable: the resolver failed as a whole.
         """
         return decode(self._engine.verify(raw, envelope or Envelope(), judged_by(now)), Verdict)
+
+    def explain(
+        self,
+        raw: Octets,
+        envelope: Envelope | None = None,
+        now: Now = None,
+        octets: Literal["none", "header", "body"] = "none",
+    ) -> Explanation:
+        """Verify one message and show what is behind the verdict.
+
+        Every check with its reason, the DNS answers used, what other rules say of the same answers,
+        and on request the canonical octets of each signature (`body` gives header and body).
+
+        Args:
+            raw: the message as octets, CRLF or LF.
+            envelope: what SMTP said; without it SPF is `not-evaluated`.
+            now: as for `verify`.
+            octets: which canonical octets to keep.
+
+        Raises:
+            MailauthError: an argument is not of the documented form.
+            ResolverUnavailable: the resolver failed as a whole.
+        """
+        others = explanation.other_policies(self._policy)
+        policies = [policy for _, _, policy in others]
+        found = self._engine.explain(raw, envelope or Envelope(), judged_by(now), policies, octets)
+        return explanation.explanation(found, others)
+
+    def explain_stored(
+        self,
+        path: Source,
+        message_id: str,
+        envelope: Envelope | None = None,
+        now: Now = "received",
+        octets: Literal["none", "header", "body"] = "none",
+    ) -> Explanation | None:
+        """Explain the message of this id in an archive; `None` when it holds none.
+
+        Args:
+            path: the file whose message it is.
+            message_id: as in the verdict: `inbox.mbox:104857`.
+            envelope: instead of the one that the archive tells.
+            now: as for `verify`.
+            octets: which canonical octets to keep.
+
+        Raises:
+            UnreadableInput: the file cannot be read as far as the message.
+            ResolverUnavailable: the resolver failed as a whole.
+        """
+        others = explanation.other_policies(self._policy)
+        policies = [policy for _, _, policy in others]
+        found = self._engine.explain_stored(
+            (path, message_id), envelope, judged_by(now), policies, octets
+        )
+        return None if found is None else explanation.explanation(found, others)
+
+    @property
+    def _policy(self) -> Policy:
+        return self._configuration[1] or Policy()
 
     def verify_batch(
         self,
@@ -258,3 +318,28 @@ def parse_authentication_results(value: str | bytes) -> AuthenticationResults:
     """
     octets = value.encode("utf-8", "backslashreplace") if isinstance(value, str) else value
     return decode(_core.parse_authentication_results(octets), AuthenticationResults)
+
+
+def strip_authentication_results(octets: Octets, authserv_ids: Iterable[str]) -> bytes:
+    """Return the message without Authentication-Results fields that claim one of `authserv_ids`.
+
+    For mail from outside, before the own field is written: whatever claims to come from the own
+    hosts is forged. Every other octet stays as it is; a name of several labels covers the hosts
+    below it.
+
+    Raises:
+        MailauthError: `octets` is no bytes-like object, or `authserv_ids` no texts.
+    Source: RFC 8601 §5.
+    """
+    if isinstance(authserv_ids, str):
+        raise MailauthError("authserv_ids is a single text; give a sequence of names")
+    names = list(authserv_ids)
+    for name in names:
+        if not isinstance(name, str) or not name.strip():
+            raise MailauthError(f"authserv_ids holds {name!r}; give names of your own hosts")
+    return _core.strip_authentication_results(octets, [_utf8(name) for name in names])
+
+
+def _utf8(name: str) -> str:
+    """Return a name without lone surrogates: it stands for what no field can hold."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")

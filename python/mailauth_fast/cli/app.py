@@ -56,6 +56,12 @@ app.command(
     group=ARCHIVES,
 )
 app.command(
+    "mailauth_fast.cli.explain:explain",
+    name="explain",
+    help="Explain one message: who answers for it, why, and what to change.",
+    group=RESULTS,
+)
+app.command(
     "mailauth_fast.cli.checks:spf",
     name="spf",
     help="Evaluate SPF for a client, a HELO name and a MAIL FROM.",

@@ -72,7 +72,7 @@ def dkim(
     """Verify the DKIM signatures (RFC 6376) of one message; - is standard input."""
     verdict = _verdict(message, dns, now, settings.policy(historic=historic))
     if form == "json":
-        _print_json([signature.to_dict() for signature in verdict.dkim])
+        print_json([signature.to_dict() for signature in verdict.dkim])
         return Exit.FINISHED
     if not verdict.dkim:
         print("none: the message has no DKIM-Signature")
@@ -101,7 +101,7 @@ def reasons(*, form: FormatOption = "text") -> int:
     entries = _core.reasons()
     if form == "json":
         names = ("protocol", "code", "section", "sentence")
-        _print_json([dict(zip(names, entry, strict=True)) for entry in entries])
+        print_json([dict(zip(names, entry, strict=True)) for entry in entries])
         return Exit.FINISHED
     width = max(len(code) for _, code, _, _ in entries)
     sections = max(len(section) for _, _, section, _ in entries)
@@ -114,14 +114,20 @@ def _verifier(dns: str, policy: Policy) -> Verifier:
     return Verifier(resolver=chosen_resolver(dns).resolver, policy=policy, workers=1)
 
 
-def _verdict(message: str, dns: str, now: str, policy: Policy) -> Verdict:
-    moment = chosen_time(now)
+def message_octets(message: str) -> bytes:
+    """Read one message from a file, or from standard input."""
     name = "standard input" if is_dash(message) else message
     try:
-        octets = sys.stdin.buffer.read() if is_dash(message) else Path(message).read_bytes()
+        return sys.stdin.buffer.read() if is_dash(message) else Path(message).read_bytes()
     except OSError as problem:
         sentence = f"{name}: cannot be read ({reason_of(problem)}); name one message file"
         raise CommandError(sentence, Exit.FATAL) from None
+
+
+def _verdict(message: str, dns: str, now: str, policy: Policy) -> Verdict:
+    moment = chosen_time(now)
+    name = "standard input" if is_dash(message) else message
+    octets = message_octets(message)
     verdict = _verifier(dns, policy).verify(octets, now=moment)
     if verdict.error is not None:
         raise CommandError(f"{name}: no verdict ({verdict.error}); verify tells more", Exit.FATAL)
@@ -130,7 +136,7 @@ def _verdict(message: str, dns: str, now: str, policy: Policy) -> Verdict:
 
 def _show(record: Record, form: Form) -> None:
     if form == "json":
-        _print_json(record.to_dict())
+        print_json(record.to_dict())
         return
     facts = record.to_dict()
     print(f"{facts.pop('result')}: {facts.pop('reason')}")
@@ -147,6 +153,7 @@ def _text(value: object) -> str:
     return str(value)
 
 
-def _print_json(value: object) -> None:
+def print_json(value: object) -> None:
+    """Write a value to standard output as indented JSON."""
     octets = msgspec.json.format(msgspec.json.encode(value), indent=2)
     sys.stdout.write(printable_json(octets.decode()) + "\n")

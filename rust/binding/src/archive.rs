@@ -1,13 +1,13 @@
 //! `ArchiveRun`: verdicts of files, folders and streams, batch by batch and unit by unit, in bounded memory.
 
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mailauth_archive::{Options, Progress, Sources};
 use mailauth_core::batch::Batch;
-use mailauth_core::evaluate::Now;
+use mailauth_core::evaluate::{Input, Now};
 use mailauth_core::verdict::Verdict;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -15,7 +15,7 @@ use pyo3::types::PyBytes;
 use crate::engine::Engine;
 use crate::errors::Fault;
 use crate::rows::{Rows, to_json};
-use crate::unit_reader::{FinishedUnit, RunNotes, Slice, UnitReader};
+use crate::unit_reader::{FinishedUnit, RunNotes, Slice, UnitReader, input};
 
 /// Rows of one batch: fixed, so that row groups of a file do not depend on the number of threads.
 const ROWS_A_BATCH: usize = 4_096;
@@ -131,6 +131,25 @@ impl ArchiveRun {
     fn finished(&self) -> MutexGuard<'_, Option<FinishedUnit>> {
         self.finished.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The message of this id in one file, as a run over that file would take it.
+///
+/// # Errors
+/// Nothing of the file can be read. Faults behind the message that is sought do not matter.
+pub(crate) fn find(path: &Path, id: &str) -> Result<Option<Input>, Fault> {
+    let unreadable = |problem: String| Fault::Unreadable(problem);
+    let sources = Sources::open(&[path.to_path_buf()], Options::default())
+        .map_err(|problem| unreadable(problem.to_string()))?;
+    let mut last_problem = None;
+    for item in sources {
+        match item {
+            Ok(message) if message.id == id => return Ok(Some(input(message))),
+            Ok(_) => {}
+            Err(problem) => last_problem = Some(problem.to_string()),
+        }
+    }
+    last_problem.map_or(Ok(None), |problem| Err(unreadable(problem)))
 }
 
 #[pymethods]

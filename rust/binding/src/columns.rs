@@ -346,6 +346,10 @@ fn dkim(rows: &[Verdict]) -> Result<Column, ArrowError> {
             "flags",
             each().map(|signature| signature.flags.iter().map(|flag| flag.as_str())),
         ),
+        text(
+            "header_b",
+            each().map(|signature| signature.header_b.as_ref()),
+        ),
     ];
     objects("dkim", columns, rows.iter().map(|row| row.dkim.len()))
 }

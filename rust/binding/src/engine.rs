@@ -7,7 +7,8 @@ use mailauth_core::batch::{Batch, EngineFault, Rows as Taken};
 use mailauth_core::dns::{Answers, Cache, Lookup, Pending, Question, Resolver};
 use mailauth_core::domain::Domain;
 use mailauth_core::evaluate::{Input, Now};
-use mailauth_core::policy::Rules;
+use mailauth_core::explain::OctetsWanted;
+use mailauth_core::policy::{Policy, Rules};
 use mailauth_core::{dmarc, spf};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -33,6 +34,12 @@ pub(crate) struct Engine {
     failure: Failure,
     is_broken: Arc<dyn Fn() -> bool + Send + Sync>,
 }
+
+/// Place of a signature, canonical header, canonical body.
+type SignedOctets<'py> = (usize, Bound<'py, PyBytes>, Option<Bound<'py, PyBytes>>);
+
+/// The JSON of an explanation, and the octets beside it.
+type Explained<'py> = (Bound<'py, PyBytes>, Vec<SignedOctets<'py>>);
 
 /// What a Python resolver raised, kept until it can be raised where the run is driven.
 pub(crate) type Failure = Arc<Mutex<Option<String>>>;
@@ -96,6 +103,46 @@ impl Engine {
         let now = settings::now(now)?;
         let json = self.guarded(py, || to_json(&self.core.verify(input, now)))?;
         Ok(PyBytes::new(py, &json))
+    }
+
+    /// Verifies one message and shows what is behind the verdict: verdict, answers and what the policies of `others` say
+    /// as JSON, and for each examined signature its place and the canonical octets of header and body.
+    #[expect(clippy::needless_pass_by_value, reason = "pyo3 makes the list")]
+    fn explain<'py>(
+        &self,
+        py: Python<'py>,
+        raw: &Bound<'py, PyAny>,
+        envelope: &Bound<'py, PyAny>,
+        now: &Bound<'py, PyAny>,
+        others: Vec<Bound<'py, PyAny>>,
+        octets: &str,
+    ) -> PyResult<Explained<'py>> {
+        let raw =
+            inputs::octets(raw).map_err(|problem| Fault::Argument(format!("raw {problem}")))?;
+        let input = Input::new("0".to_owned(), raw, settings::envelope(Some(envelope))?);
+        self.explained(py, input, settings::now(now)?, &others, octets)
+    }
+
+    /// The same for the message of this id in a file; `None` when the file holds none. An envelope replaces the file's.
+    #[expect(clippy::needless_pass_by_value, reason = "pyo3 makes list and path")]
+    fn explain_stored<'py>(
+        &self,
+        py: Python<'py>,
+        stored: (std::path::PathBuf, String),
+        envelope: Option<Bound<'py, PyAny>>,
+        now: &Bound<'py, PyAny>,
+        others: Vec<Bound<'py, PyAny>>,
+        octets: &str,
+    ) -> PyResult<Option<Explained<'py>>> {
+        let (path, id) = stored;
+        let Some(mut input) = self.guarded(py, || crate::archive::find(&path, &id))? else {
+            return Ok(None);
+        };
+        if envelope.is_some() {
+            input.envelope = settings::envelope(envelope.as_ref())?;
+        }
+        self.explained(py, input, settings::now(now)?, &others, octets)
+            .map(Some)
     }
 
     /// Verifies a sequence, an Arrow column or an Arrow table; one row in, one row out, same order.
@@ -227,6 +274,35 @@ impl Engine {
     /// Every server of the live resolver was down at some time of the run.
     pub(crate) fn is_broken(&self) -> bool {
         (self.is_broken)()
+    }
+
+    fn explained<'py>(
+        &self,
+        py: Python<'py>,
+        input: Input,
+        now: Now,
+        others: &[Bound<'py, PyAny>],
+        octets: &str,
+    ) -> PyResult<Explained<'py>> {
+        let wanted = match octets {
+            "none" => OctetsWanted::Nothing,
+            "header" => OctetsWanted::Header,
+            _ => OctetsWanted::HeaderAndBody,
+        };
+        let others: Vec<Policy> = others
+            .iter()
+            .map(settings::policy)
+            .collect::<PyResult<_>>()?;
+        let (json, octets) = self.guarded(py, || {
+            let found = self.core.explain(input, now, &others, wanted);
+            Ok((to_json(&found)?, found.octets))
+        })?;
+        let to_python = |signed: mailauth_core::dkim::SignedOctets| {
+            let body = signed.body.map(|body| PyBytes::new(py, &body));
+            (signed.signature, PyBytes::new(py, &signed.header), body)
+        };
+        let octets = octets.into_iter().map(to_python).collect();
+        Ok((PyBytes::new(py, &json), octets))
     }
 
     fn rules(&self) -> Rules {

@@ -62,6 +62,38 @@ mod _core {
         Ok(PyBytes::new(py, &rows::to_json(&parsed)?))
     }
 
+    /// The Authentication-Results value that tells a verdict's JSON.
+    #[pyfunction]
+    fn authentication_results(verdict: &[u8], authserv_id: &str) -> PyResult<String> {
+        use mailauth_core::authentication_results::{WriteFault, write_json};
+        let fault = |fault| match fault {
+            WriteFault::AuthservId => super::errors::Fault::Argument(format!(
+                "authserv_id {authserv_id:?} cannot stand in a field; give a host name"
+            )),
+            WriteFault::Verdict(problem) => super::errors::Fault::Argument(format!(
+                "the verdict cannot be written as a field ({problem})"
+            )),
+        };
+        Ok(write_json(verdict, authserv_id).map_err(fault)?)
+    }
+
+    /// The message without the Authentication-Results fields that claim one of the authserv-ids.
+    #[pyfunction]
+    #[expect(clippy::needless_pass_by_value, reason = "pyo3 makes the list")]
+    fn strip_authentication_results<'py>(
+        py: Python<'py>,
+        octets: &Bound<'py, PyAny>,
+        authserv_ids: Vec<String>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let octets: Bytes = inputs::octets(octets)
+            .map_err(|problem| super::errors::Fault::Argument(format!("octets {problem}")))?;
+        let stripped = py.detach(|| {
+            let ids: Vec<&str> = authserv_ids.iter().map(String::as_str).collect();
+            mailauth_core::authentication_results::strip(&octets, &ids)
+        });
+        Ok(PyBytes::new(py, &stripped))
+    }
+
     /// Every reason code: protocol, code, section, sentence.
     #[pyfunction]
     fn reasons() -> Vec<(&'static str, &'static str, &'static str, &'static str)> {

@@ -159,7 +159,8 @@ impl Iterator for UnitReader {
     }
 }
 
-fn input(stored: StoredMessage) -> Input {
+/// A stored message as the engine takes it.
+pub(crate) fn input(stored: StoredMessage) -> Input {
     Input {
         id: stored.id,
         octets: stored.octets,

@@ -4,7 +4,9 @@
 
 use bytes::Bytes;
 
-use crate::dkim::{BodyHashes, Check, DkimResult, DkimVerdict, Signatures};
+use crate::dkim::{
+    BodyHashes, Check, DkimResult, DkimVerdict, Signatures, SignedOctets, signed_octets,
+};
 use crate::dns::{Answers, Lookup, Pending, Question};
 use crate::domain::Domain;
 use crate::envelope::Envelope;
@@ -139,6 +141,8 @@ pub struct Examination {
     stored: Reading,
     /// Readings with the quoting undone, made when the stored one fails.
     unquoted: Option<Vec<Reading>>,
+    /// Which of them the verdict rests on; `None` = the stored one.
+    chosen: Option<usize>,
 }
 
 impl Examination {
@@ -177,6 +181,7 @@ impl Examination {
             author: author::author(&message),
             stored: Reading::new(message),
             unquoted: None,
+            chosen: None,
         })
     }
 
@@ -199,11 +204,24 @@ impl Examination {
             .map_err(|Pending| answers.missing())
     }
 
+    /// What the examined signatures signed, in the reading that the last verdict rests on.
+    pub(crate) fn signed_octets(&mut self, has_body: bool) -> Vec<SignedOctets> {
+        let chosen = self.chosen.zip(self.unquoted.as_mut());
+        let chosen = chosen.and_then(|(index, readings)| readings.get_mut(index));
+        let reading = chosen.unwrap_or(&mut self.stored);
+        let fields = &mut reading.bodies.fields;
+        signed_octets(&reading.signatures, &reading.message, fields, has_body)
+    }
+
     /// Everything is evaluated as far as it goes, so that one round asks for all that can be known to be missing.
     ///
     /// The order is that of the message's budget of questions: what an attacker can inflate (HELO, ARC) comes after
     /// what the author domain's owner relies on.
-    fn evaluate_all(&mut self, answers: &Answers<'_>, policy: &Policy) -> Result<Verdict, Pending> {
+    pub(crate) fn evaluate_all(
+        &mut self,
+        answers: &Answers<'_>,
+        policy: &Policy,
+    ) -> Result<Verdict, Pending> {
         dmarc::expect(answers, &self.author, policy, self.judged_at);
         let (judged_at, author) = (self.judged_at, self.author.domain.as_ref());
         let dkim = self.stored.dkim(answers, policy, judged_at, author);
@@ -235,6 +253,7 @@ impl Examination {
             )?;
             evidence = better;
         }
+        authentication_results::shorten(&mut evidence.dkim);
         let mut verdict = self.row(policy, evidence, spf, spf_helo, dmarc);
         verdict.repairs = repairs;
         if !policy.receiver.is_empty() {
@@ -261,12 +280,13 @@ impl Examination {
         let readings = self
             .unquoted
             .get_or_insert_with(|| unquoted_readings(message));
-        for reading in readings {
+        for (index, reading) in readings.iter_mut().enumerate() {
             let evidence = Evidence {
                 dkim: reading.dkim(answers, policy, judged_at, author)?,
                 arc: reading.arc(answers, policy, judged_at)?,
             };
             if evidence.passes() > stored.passes() {
+                self.chosen = Some(index);
                 return Ok(Some(evidence));
             }
         }

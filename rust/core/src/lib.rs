@@ -19,6 +19,7 @@ pub mod domain;
 pub mod engine;
 pub mod envelope;
 pub mod evaluate;
+pub mod explain;
 pub mod header_facts;
 pub mod mbox_quoting;
 pub mod message;

@@ -74,6 +74,14 @@ macro_rules! words {
                 serializer.serialize_str(self.as_str())
             }
         }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let word: std::borrow::Cow<'de, str> = serde::Deserialize::deserialize(deserializer)?;
+                let unknown = || serde::de::Error::custom(concat!("no word of ", stringify!($name)));
+                Self::from_word(&word).ok_or_else(unknown)
+            }
+        }
     };
 }
 pub(crate) use words;

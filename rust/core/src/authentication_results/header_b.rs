@@ -3,6 +3,8 @@
 //! Knows only the texts of the `b=` tags. Sorting brings the nearest neighbours together, so a thousand signatures with a
 //! long common beginning cost no more than reading them.
 
+use crate::dkim::DkimVerdict;
+
 /// RFC 6008 §4: at least the first eight characters.
 const PREFIX_OCTETS: usize = 8;
 /// Longest prefix written: a line holds 998 octets (RFC 5322 §2.1.1), a 4096-bit signature has 684 characters.
@@ -37,6 +39,21 @@ pub(super) fn unique_prefixes<'a>(signatures: &[Option<&'a str>]) -> Vec<Option<
         shared_before = shared_after;
     }
     prefixes
+}
+
+/// Leaves of each signature's `b=` what tells it apart from the others: a row needs no more (RFC 6008 §4).
+pub(crate) fn shorten(signatures: &mut [DkimVerdict]) {
+    let texts: Vec<Option<&str>> = signatures
+        .iter()
+        .map(|signature| signature.header_b.as_deref())
+        .collect();
+    let prefixes: Vec<Option<String>> = unique_prefixes(&texts)
+        .into_iter()
+        .map(|prefix| prefix.map(str::to_owned))
+        .collect();
+    for (signature, prefix) in signatures.iter_mut().zip(prefixes) {
+        signature.header_b = prefix;
+    }
 }
 
 fn shared_octets(one: &str, other: &str) -> usize {

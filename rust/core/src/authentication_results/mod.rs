@@ -5,6 +5,7 @@
 //! that are seen and not only in those that are specified; whom to believe is the caller's question (RFC 8601 §4.1).
 
 mod cursor;
+mod findings;
 mod header_b;
 mod read;
 mod strip;
@@ -15,6 +16,8 @@ mod tests;
 
 use serde::Serialize;
 
+pub use findings::{WriteFault, write_json};
+pub(crate) use header_b::shorten;
 pub use read::{parse, parse_arc};
 pub use strip::strip;
 pub use write::write;

@@ -6,12 +6,13 @@
 
 use std::net::IpAddr;
 
+use super::findings::{Chain, Dmarc, Finding, Findings, Signature};
 use super::header_b::unique_prefixes;
-use crate::arc::{ArcResult, ArcVerdict};
-use crate::dkim::{DkimResult, DkimVerdict};
-use crate::dmarc::{DmarcResult, DmarcVerdict};
+use crate::arc::ArcResult;
+use crate::dkim::DkimResult;
+use crate::dmarc::DmarcResult;
 use crate::domain::Domain;
-use crate::spf::{SpfReason, SpfResult};
+use crate::spf::SpfResult;
 use crate::verdict::Verdict;
 
 /// Longest value written: the longest address (RFC 5321 §4.5.3.1: 64 octets, `@`, 255). A longer one is left out, never
@@ -35,8 +36,13 @@ const SPF: &str = "spf";
 /// message may fold it at any space. The field goes above all others and never into an existing one (RFC 8601 §4).
 /// Results that were not evaluated or could not be verified are left out; when none is left the field says `none`.
 pub fn write(verdict: &Verdict, authserv_id: &str) -> String {
+    write_findings(&Findings::from(verdict), authserv_id)
+}
+
+/// The same for the facts of a row or of its JSON.
+pub(super) fn write_findings(findings: &Findings<'_>, authserv_id: &str) -> String {
     let mut field = token_or_quoted(authserv_id);
-    let results = results(verdict);
+    let results = results(findings);
     if results.is_empty() {
         // RFC 8601 §2.2: no-result = [CFWS] ";" [CFWS] "none".
         field.push_str("; none");
@@ -48,39 +54,40 @@ pub fn write(verdict: &Verdict, authserv_id: &str) -> String {
     field
 }
 
-fn results(verdict: &Verdict) -> Vec<ResultText> {
-    let spf = verdict.spf.as_ref().and_then(|spf| {
+/// True for an authserv-id that stands in the field as it is (RFC 8601 §2.2, §2.5): some text within one line.
+pub(super) fn is_writable_id(authserv_id: &str) -> bool {
+    let is_text = !authserv_id.trim().is_empty() && authserv_id.len() <= VALUE_OCTET_LIMIT;
+    is_text && !authserv_id.chars().any(is_unwritable)
+}
+
+fn results(findings: &Findings<'_>) -> Vec<ResultText> {
+    let spf = findings.spf.as_ref().and_then(|spf| {
         // RFC 8601 §2.7.2: no local-part, because SPF seldom judges it; for the null sender the domain is the
         // HELO name (RFC 7208 §2.4).
-        spf_result(
-            spf.result,
-            spf.reason,
-            "smtp.mailfrom",
-            spf.domain.as_deref(),
-        )
+        spf_result(spf, "smtp.mailfrom")
     });
-    let spf_helo = verdict.spf_helo.as_ref().and_then(|spf| {
+    let spf_helo = findings.spf_helo.as_ref().and_then(|spf| {
         // RFC 8601 §4: only the parameter that yielded the result is named.
-        spf_result(spf.result, spf.reason, "smtp.helo", spf.domain.as_deref())
+        spf_result(spf, "smtp.helo")
     });
-    let author = verdict.author.as_ref();
-    let author = author.and_then(|author| author.domain.as_ref());
-    let dmarc = verdict.dmarc.as_ref();
+    let author = findings.author.as_ref();
+    let author = author.and_then(|author| author.domain.as_deref());
+    let dmarc = findings.dmarc.as_ref();
     let dmarc = dmarc.and_then(|dmarc| dmarc_result(dmarc, author));
-    let client_ip = verdict.envelope.client_ip.as_deref();
-    let arc = verdict.arc.as_ref();
+    let client_ip = findings.envelope.client_ip.as_deref();
+    let arc = findings.arc.as_ref();
     let arc = arc.and_then(|arc| arc_result(arc, client_ip));
-    let mut results = dkim_results(verdict);
+    let mut results = dkim_results(findings);
     results.extend([spf, spf_helo, dmarc, arc].into_iter().flatten());
     results
 }
 
 /// RFC 8601 §2.7.1: `none` says that there is no signature; RFC 6008 §3: one result a signature.
-fn dkim_results(verdict: &Verdict) -> Vec<ResultText> {
-    if verdict.error.is_none() && verdict.dkim.is_empty() {
+fn dkim_results(findings: &Findings<'_>) -> Vec<ResultText> {
+    if findings.error.is_none() && findings.dkim.is_empty() {
         return vec![ResultText::new(DKIM, "none", None)];
     }
-    let reported: Vec<(&DkimVerdict, &'static str)> = verdict
+    let reported: Vec<(&Signature<'_>, &'static str)> = findings
         .dkim
         .iter()
         .filter_map(|signature| Some((signature, dkim_word(signature)?)))
@@ -96,8 +103,12 @@ fn dkim_results(verdict: &Verdict) -> Vec<ResultText> {
         .collect()
 }
 
-fn dkim_result(signature: &DkimVerdict, word: &'static str, header_b: Option<&str>) -> ResultText {
-    ResultText::new(DKIM, word, Some(signature.reason.code()))
+fn dkim_result(
+    signature: &Signature<'_>,
+    word: &'static str,
+    header_b: Option<&str>,
+) -> ResultText {
+    ResultText::new(DKIM, word, Some(&signature.reason))
         .with("header.d", signature.domain.as_deref().and_then(host))
         .with("header.i", signature.auid.as_deref().and_then(identity))
         .with("header.s", signature.selector.as_deref().and_then(host))
@@ -106,58 +117,50 @@ fn dkim_result(signature: &DkimVerdict, word: &'static str, header_b: Option<&st
 }
 
 /// The registered word; `None` for what the contract never writes.
-fn dkim_word(signature: &DkimVerdict) -> Option<&'static str> {
+fn dkim_word(signature: &Signature<'_>) -> Option<&'static str> {
     match signature.result {
         DkimResult::Unverifiable => None,
         // RFC 8301 §3: outside this verifier such a signature is none, whatever the archive's owner allows.
-        DkimResult::Pass if signature.reason.code() == HISTORIC_ALGORITHM => {
+        DkimResult::Pass if signature.reason == HISTORIC_ALGORITHM => {
             Some(DkimResult::Policy.as_str())
         }
         result => Some(result.as_str()),
     }
 }
 
-fn spf_result(
-    result: SpfResult,
-    reason: SpfReason,
-    property: &'static str,
-    domain: Option<&str>,
-) -> Option<ResultText> {
-    let is_written = result != SpfResult::NotEvaluated;
+fn spf_result(spf: &Finding<'_, SpfResult>, property: &'static str) -> Option<ResultText> {
+    let is_written = spf.result != SpfResult::NotEvaluated;
     is_written.then(|| {
-        ResultText::new(SPF, result.as_str(), Some(reason.code()))
-            .with(property, domain.and_then(host))
+        ResultText::new(SPF, spf.result.as_str(), Some(&spf.reason))
+            .with(property, spf.domain.as_deref().and_then(host))
     })
 }
 
 /// RFC 9989 §9.1: header.from is the author domain, policy.dmarc what holds for it.
-fn dmarc_result(dmarc: &DmarcVerdict, author: Option<&Domain>) -> Option<ResultText> {
+fn dmarc_result(dmarc: &Dmarc<'_>, author: Option<&str>) -> Option<ResultText> {
     let is_written = dmarc.result != DmarcResult::Unverifiable;
     let policy = dmarc
         .effective_policy
         .map(|policy| policy.as_str().to_owned());
     is_written.then(|| {
-        ResultText::new(DMARC, dmarc.result.as_str(), Some(dmarc.reason.code()))
-            .with(
-                "header.from",
-                author.and_then(|author| host(author.as_str())),
-            )
+        ResultText::new(DMARC, dmarc.result.as_str(), Some(&dmarc.reason))
+            .with("header.from", author.and_then(host))
             .with("policy.dmarc", policy)
     })
 }
 
 /// RFC 8617 §6: smtp.remote-ip and header.oldest-pass, where known.
-fn arc_result(arc: &ArcVerdict, client_ip: Option<&str>) -> Option<ResultText> {
+fn arc_result(arc: &Chain<'_>, client_ip: Option<&str>) -> Option<ResultText> {
     let word = match arc.result {
         ArcResult::Unverifiable => return None,
         // RFC 8617 §5.2.1: every error is permanent.
         ArcResult::TempError => ArcResult::Fail.as_str(),
         // RFC 8301 §3, as for DKIM; ARC has no `policy` (RFC 8617 §4.4).
-        ArcResult::Pass if arc.reason.code() == HISTORIC_ALGORITHM => ArcResult::Fail.as_str(),
+        ArcResult::Pass if arc.reason == HISTORIC_ALGORITHM => ArcResult::Fail.as_str(),
         result => result.as_str(),
     };
     let client_ip = client_ip.and_then(|ip| ip.parse::<IpAddr>().ok());
-    let result = ResultText::new(ARC, word, Some(arc.reason.code()))
+    let result = ResultText::new(ARC, word, Some(&arc.reason))
         .with(
             "header.oldest-pass",
             arc.oldest_pass.map(|oldest| oldest.to_string()),
@@ -173,12 +176,12 @@ fn arc_result(arc: &ArcVerdict, client_ip: Option<&str>) -> Option<ResultText> {
 struct ResultText(String);
 
 impl ResultText {
-    fn new(method: &'static str, word: &'static str, reason: Option<&'static str>) -> Self {
+    fn new(method: &'static str, word: &'static str, reason: Option<&str>) -> Self {
         let mut text = format!("{method}={word}");
-        if let Some(reason) = reason {
-            // Reason codes are tokens: kebab-case.
+        // Reason codes are tokens: kebab-case. One out of a verdict's JSON may be anything.
+        if let Some(reason) = reason.and_then(keyword) {
             text.push_str(" reason=");
-            text.push_str(reason);
+            text.push_str(&reason);
         }
         Self(text)
     }

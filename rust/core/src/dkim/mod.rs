@@ -15,6 +15,7 @@ mod key_record;
 mod reasons;
 pub(crate) mod signature;
 pub(crate) mod signatures;
+mod signed_octets;
 pub(crate) mod tag_value;
 pub(crate) mod verify;
 
@@ -24,6 +25,8 @@ pub use body_hash::BodyHashes;
 pub use key_record::KeyRecords;
 pub use reasons::DkimReason;
 pub use signatures::Signatures;
+pub use signed_octets::SignedOctets;
+pub(crate) use signed_octets::signed_octets;
 
 use crate::domain::Domain;
 use crate::reason::words;
@@ -124,12 +127,11 @@ pub struct DkimVerdict {
     pub near_miss: Option<NearMiss>,
     /// Hygiene facts.
     pub flags: Vec<DkimFlag>,
+    /// `b=` without its white space; in a row only the beginning that tells it apart (RFC 6008 §4).
+    pub header_b: Option<String>,
     /// `d=` as a domain, for alignment.
     #[serde(skip)]
     pub signing_domain: Option<Domain>,
-    /// `b=` without its white space, for `header.b` (RFC 6008 §4); `None` when there is none.
-    #[serde(skip)]
-    pub header_b: Option<String>,
 }
 
 #[cfg(test)]

@@ -108,6 +108,17 @@ impl Signatures {
     }
 }
 
+impl Signatures {
+    /// The signatures that were examined, with their place in the verdict and the fields they sign.
+    pub(crate) fn examined(&self) -> impl Iterator<Item = (usize, &Signature, &Selection)> {
+        let listed = self.listed.iter().flatten().enumerate();
+        listed.filter_map(|(index, listed)| {
+            let signature = listed.signature.as_ref().ok()?;
+            Some((index, signature, listed.selection.as_ref()?))
+        })
+    }
+}
+
 /// Reads the fields that are listed and marks those that are not examined.
 fn list(
     message: &Message,
