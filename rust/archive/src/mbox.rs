@@ -292,6 +292,7 @@ impl Mbox {
             octets,
             is_mbox: true,
             notes: section.notes,
+            envelope: None,
         })
     }
 

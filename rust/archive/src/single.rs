@@ -67,6 +67,7 @@ impl Single {
             octets,
             is_mbox: false,
             notes: Vec::new(),
+            envelope: None,
         }
     }
 }

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mailauth_archive::{Options, Progress, Sources};
 use mailauth_core::batch::Batch;
-use mailauth_core::envelope::Envelope;
 use mailauth_core::evaluate::{Input, Now};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -77,7 +76,7 @@ fn source(
             id: stored.id,
             octets: stored.octets,
             size: stored.size,
-            envelope: Envelope::default(),
+            envelope: stored.envelope.unwrap_or_default(),
             is_mbox: stored.is_mbox,
             repairs: stored.notes,
         }),
