@@ -182,10 +182,7 @@ fn skip_tree(first: &[u8], rest: &mut Rest<'_>) -> Option<()> {
         let [left @ (b'Y' | b'N'), right @ (b'Y' | b'N'), b' ', ..] = line else {
             return None;
         };
-        let branches = [left, right]
-            .iter()
-            .filter(|letter| ***letter == b'Y')
-            .count();
+        let branches = usize::from(*left == b'Y') + usize::from(*right == b'Y');
         awaited = (awaited - 1).checked_add(branches)?;
         if awaited == 0 {
             return Some(());

@@ -38,6 +38,7 @@ pub(crate) trait Source: Send {
 }
 
 /// What a source gives.
+#[expect(clippy::large_enum_variant, reason = "nearly every value is a message")]
 pub(crate) enum Found {
     /// A message.
     Message(StoredMessage),

@@ -9,6 +9,7 @@ mod border;
 mod content_length;
 mod exim_spool;
 mod file;
+mod guard;
 mod id;
 mod json_lines;
 mod json_row;

@@ -6,7 +6,6 @@
 use std::collections::VecDeque;
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -25,6 +24,7 @@ use parquet::file::metadata::ParquetMetaData;
 use parquet::file::reader::{ChunkReader, Length};
 
 use crate::file::{Found, Reading, Source, read_at};
+use crate::guard::guarded;
 use crate::problem::SourceProblem;
 use crate::store_fault::{RowFaults, StoreFault};
 use crate::stored_message::StoredMessage;
@@ -67,7 +67,8 @@ impl ParquetTable {
             file: Arc::clone(&file),
             size: metadata.len(),
         };
-        let (rows, total_rows) = guarded(|| begin(chunks))??;
+        let (rows, total_rows) =
+            guarded(|| begin(chunks)).map_err(|_| StoreFault::BrokenTable)??;
         Ok(Self {
             path,
             id_base,
@@ -169,11 +170,6 @@ impl Source for ParquetTable {
             self.read_batch(reading);
         }
     }
-}
-
-/// Runs a step of the Parquet reader; a panic of its code over a damaged file is a fault of the file.
-fn guarded<T>(step: impl FnOnce() -> T) -> Result<T, StoreFault> {
-    catch_unwind(AssertUnwindSafe(step)).map_err(|_| StoreFault::BrokenTable)
 }
 
 fn begin(chunks: FileChunks) -> Result<(ParquetRecordBatchReader, u64), StoreFault> {

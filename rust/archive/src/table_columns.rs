@@ -8,7 +8,7 @@ use arrow_array::types::{
     TimestampSecondType,
 };
 use arrow_array::{Array, ArrayRef, RecordBatch};
-use arrow_schema::{DataType, Schema, TimeUnit};
+use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use bytes::Bytes;
 use mailauth_core::envelope::Envelope;
 
@@ -32,15 +32,12 @@ pub(crate) fn is_known(name: &str) -> bool {
 
 /// Checks that the columns have types that are read.
 pub(crate) fn check(schema: &Schema) -> Result<(), StoreFault> {
-    let kind = |name: &str| {
-        schema
-            .field_with_name(name)
-            .ok()
-            .map(|field| field.data_type())
-    };
+    let kind = |name: &str| schema.field_with_name(name).ok().map(Field::data_type);
     match kind("raw").ok_or(StoreFault::NoRawColumn)? {
-        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => {}
-        DataType::FixedSizeBinary(_) => {}
+        DataType::Binary
+        | DataType::LargeBinary
+        | DataType::BinaryView
+        | DataType::FixedSizeBinary(_) => {}
         kind if is_text(kind) => return Err(StoreFault::TextColumn),
         _ => return Err(wrong("raw", "binary")),
     }

@@ -1,22 +1,23 @@
 //! Pairs of spool files made here, and the pair that Exim wrote.
 
+use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use mailauth_core::verdict::Source;
 
 use super::*;
-use crate::scratch::{Read, Scratch, read, standard_input};
+use crate::scratch::{Read, Scratch, read, samples, standard_input};
 
 const ID: &str = "1xVhGj-0002pV-0B";
 
 /// A -H file with these options, recipients' lines and fields.
 fn header_file(options: &str, recipients: &str, fields: &[(char, &str)]) -> String {
-    let fields: String = fields
-        .iter()
-        .map(|(flag, field)| format!("{:03}{flag} {field}", field.len()))
-        .collect();
-    format!("{ID}-H\nexim 1 1\n<a@example.net>\n1795491153 0\n{options}{recipients}\n{fields}")
+    let mut lengths = String::new();
+    for (flag, field) in fields {
+        write!(lengths, "{:03}{flag} {field}", field.len()).unwrap();
+    }
+    format!("{ID}-H\nexim 1 1\n<a@example.net>\n1795491153 0\n{options}{recipients}\n{lengths}")
 }
 
 const RECIPIENTS: &str = "XX\n1\nuser@example.org\n";
@@ -30,20 +31,9 @@ fn envelope(options: &str) -> Envelope {
     HeaderFile::read(file.as_bytes()).unwrap().envelope
 }
 
-fn sample() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/samples");
-    let folder = [folder, PathBuf::from("/work/shared/samples")]
-        .into_iter()
-        .find(|folder| folder.is_dir());
-    if folder.is_none() {
-        eprintln!("skipped: the samples are not there");
-    }
-    folder
-}
-
 #[test]
 fn the_sample_is_the_mail_as_it_was_sent() {
-    let Some(folder) = sample() else {
+    let Some(folder) = samples() else {
         return;
     };
     let sent = fs::read(folder.join("postfix-queue/sent.eml")).unwrap();
@@ -80,7 +70,7 @@ fn the_sample_is_the_mail_as_it_was_sent() {
 
 #[test]
 fn the_sample_cut_at_every_octet_is_no_fault_of_ours() {
-    let Some(folder) = sample() else {
+    let Some(folder) = samples() else {
         return;
     };
     let octets = fs::read(folder.join(format!("exim-spool/{ID}-H"))).unwrap();
@@ -240,7 +230,7 @@ fn a_pair_stands_at_its_body_and_a_half_is_one_sentence() {
         "{}: is one half of a message of Exim, {other}-H is not beside it; copy both files.",
         half.display()
     );
-    assert_eq!(spool.sentences(), [sentence.clone()]);
+    assert_eq!(spool.sentences(), std::slice::from_ref(&sentence));
     let named = read(&[&half]);
     assert_eq!(named.sentences(), [sentence]);
     assert!(named.problems[0].is_whole_input() && !spool.problems[0].is_whole_input());

@@ -1,12 +1,12 @@
 //! Queue files made of records, and the one that Postfix wrote.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use mailauth_core::verdict::Source;
 
 use super::*;
-use crate::scratch::{Read, Scratch, read, standard_input};
+use crate::scratch::{Read, Scratch, read, samples, standard_input};
 
 const LIMIT: u64 = 1 << 20;
 
@@ -42,15 +42,7 @@ fn file_with(attributes: &[(char, &str)]) -> QueueFile {
 }
 
 fn sample() -> Option<(PathBuf, Vec<u8>)> {
-    let folder =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/samples/postfix-queue");
-    let folder = [folder, PathBuf::from("/work/shared/samples/postfix-queue")]
-        .into_iter()
-        .find(|folder| folder.is_dir());
-    let Some(folder) = folder else {
-        eprintln!("skipped: the samples are not there");
-        return None;
-    };
+    let folder = samples()?.join("postfix-queue");
     let sent = fs::read(folder.join("sent.eml")).unwrap();
     Some((folder.join("hold.q"), sent))
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::*;
 use crate::Options;
-use crate::scratch::{MAIL, Read, Scratch, read};
+use crate::scratch::{MAIL, Read, Scratch, read, skipped};
 
 /// Makes a repository whose commits hold these files; false when git is not there.
 fn repository(path: &Path, commits: &[(&str, &str)]) -> bool {
@@ -23,7 +23,7 @@ fn repository(path: &Path, commits: &[(&str, &str)]) -> bool {
         .arg(path)
         .status();
     if !init.is_ok_and(|status| status.success()) {
-        eprintln!("skipped: there is no git");
+        skipped("there is no git");
         return false;
     }
     let mut import = git(path, &["fast-import", "--quiet"])
