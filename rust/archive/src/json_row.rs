@@ -19,8 +19,8 @@ use crate::store_fault::RowFault;
 /// Recipients of one message that are kept: more than any server takes in one transaction, and a bound on memory.
 pub(crate) const RECIPIENT_LIMIT: usize = 100_000;
 
-/// Base64 (RFC 4648 §4) whose padding may be missing (RFC 4648 §3.2); line ends and other foreign characters are
-/// refused (RFC 4648 §3.1, §3.3).
+/// Base64 in the alphabet of RFC 2045 §6.8, whose padding may be missing. Deviation: line ends and other foreign
+/// characters are refused, for within JSON they show that the octets were damaged on their way.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
