@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_schema::Schema;
+use arrow_schema::{DataType, Fields, Schema};
 use bytes::Bytes;
 use mailauth_core::verdict::ErrorReason;
 use parquet::arrow::ProjectionMask;
@@ -175,9 +175,12 @@ impl Source for ParquetTable {
 fn begin(chunks: FileChunks) -> Result<(ParquetRecordBatchReader, u64), StoreFault> {
     // What a writer noted about Arrow is left aside: the Parquet types are enough, and always true.
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-    let metadata =
-        ArrowReaderMetadata::load(&chunks, options).map_err(|_| StoreFault::BrokenTable)?;
-    table_columns::check(metadata.schema())?;
+    let found =
+        ArrowReaderMetadata::load(&chunks, options.clone()).map_err(|_| StoreFault::BrokenTable)?;
+    table_columns::check(found.schema())?;
+    let options = options.with_schema(with_views(found.schema()));
+    let metadata = ArrowReaderMetadata::try_new(Arc::clone(found.metadata()), options)
+        .map_err(|_| StoreFault::BrokenTable)?;
     let roots = known_roots(metadata.schema());
     let table = Arc::clone(metadata.metadata());
     let mask = ProjectionMask::roots(table.file_metadata().schema_descr(), roots);
@@ -188,6 +191,18 @@ fn begin(chunks: FileChunks) -> Result<(ParquetRecordBatchReader, u64), StoreFau
     let rows = u64::try_from(table.file_metadata().num_rows()).unwrap_or(0);
     let reader = builder.build().map_err(|_| StoreFault::BrokenTable)?;
     Ok((reader, rows))
+}
+
+/// Messages as views into their pages: nothing is copied, and a value that many rows share is held once.
+fn with_views(schema: &Schema) -> Arc<Schema> {
+    let fields = schema.fields().iter().map(|field| {
+        if field.name() == "raw" && field.data_type() == &DataType::Binary {
+            Arc::new(field.as_ref().clone().with_data_type(DataType::BinaryView))
+        } else {
+            Arc::clone(field)
+        }
+    });
+    Arc::new(Schema::new(fields.collect::<Fields>()))
 }
 
 fn known_roots(schema: &Schema) -> Vec<usize> {

@@ -283,7 +283,7 @@ impl ForeignStore {
 }
 
 /// A path for people: what is no printable text is escaped, so that no name can play with a terminal.
-fn shown(path: &Path) -> String {
+pub(crate) fn shown(path: &Path) -> String {
     if path == Path::new("-") {
         return "standard input".to_owned();
     }

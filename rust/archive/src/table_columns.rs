@@ -97,12 +97,12 @@ impl<'a> Columns<'a> {
             return Err(RowFault::NoRaw);
         }
         Ok(match self.raw.data_type() {
-            DataType::Binary => Bytes::from_owner(Cell {
-                column: self.raw.as_binary::<i32>().clone(),
+            DataType::BinaryView => Bytes::from_owner(Cell {
+                column: self.raw.as_binary_view().clone(),
                 row,
             }),
+            DataType::Binary => Bytes::copy_from_slice(self.raw.as_binary::<i32>().value(row)),
             DataType::LargeBinary => Bytes::copy_from_slice(self.raw.as_binary::<i64>().value(row)),
-            DataType::BinaryView => Bytes::copy_from_slice(self.raw.as_binary_view().value(row)),
             DataType::FixedSizeBinary(_) => {
                 Bytes::copy_from_slice(self.raw.as_fixed_size_binary().value(row))
             }
@@ -207,7 +207,7 @@ fn text(column: &ArrayRef, row: usize) -> Option<String> {
 
 /// Keeps a batch's column alive behind a message's octets.
 struct Cell {
-    column: arrow_array::BinaryArray,
+    column: arrow_array::BinaryViewArray,
     row: usize,
 }
 

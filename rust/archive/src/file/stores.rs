@@ -22,7 +22,7 @@ use crate::json_row::RECIPIENT_LIMIT;
 use crate::kind::UnreadKind;
 use crate::parquet_table::ParquetTable;
 use crate::postfix_queue::QueueFile;
-use crate::problem::SourceProblem;
+use crate::problem::{SourceProblem, shown};
 use crate::spool::Prepared;
 use crate::store_fault::StoreFault;
 use crate::stored_message::StoredMessage;
@@ -118,7 +118,7 @@ impl OpenedFile<'_> {
                 reading: self.reading,
             },
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                let missing = other_path.file_name().map(text_of).unwrap_or_default();
+                let missing = shown(Path::new(other_path.file_name().unwrap_or_default()));
                 let fault = StoreFault::SpoolHalf { missing };
                 return Ok(Err(fault.of(self.path, self.place == Place::Named)));
             }

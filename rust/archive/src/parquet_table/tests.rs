@@ -213,6 +213,19 @@ fn a_null_message_is_unreadable_and_a_large_one_too_large() {
 }
 
 #[test]
+fn a_value_that_many_rows_share_is_held_once() {
+    let shared = "A: 1\n".repeat(20_000);
+    let raw = BinaryArray::from_iter_values((0..50).map(|_| &shared));
+    let read = read_table(&[("raw", Arc::new(raw))]);
+    let places: std::collections::HashSet<_> = read
+        .messages
+        .iter()
+        .map(|message| message.octets.as_ref().unwrap().as_ptr())
+        .collect();
+    assert_eq!((read.messages.len(), places.len()), (50, 1));
+}
+
+#[test]
 fn a_folder_gives_its_tables_of_messages_and_passes_over_others() {
     let scratch = Scratch::new();
     write(&scratch, "t/part-0.parquet", &[("raw", binary(2))]);
