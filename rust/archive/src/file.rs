@@ -20,6 +20,9 @@ use crate::stored_message::StoredMessage;
 use crate::stream::{Progress, Stream};
 use crate::window::{Pool, Window};
 
+mod stores;
+pub(crate) use stores::is_read_with_body;
+
 /// What all readers of a run share.
 #[derive(Clone)]
 pub(crate) struct Reading {
@@ -40,6 +43,7 @@ pub(crate) trait Source: Send {
 }
 
 /// What a source gives.
+#[expect(clippy::large_enum_variant, reason = "nearly every value is a message")]
 pub(crate) enum Found {
     /// A message.
     Message(StoredMessage),
@@ -94,11 +98,7 @@ pub(crate) fn read_file(
     place: Place,
     reading: &Reading,
 ) -> io::Result<Result<Found, SourceProblem>> {
-    // A pipe that took the place of a file must not hang the run.
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags((OFlag::O_NONBLOCK | OFlag::O_NOCTTY).bits())
-        .open(path)?;
+    let file = open(path)?;
     let metadata = file.metadata()?;
     if !metadata.is_file() {
         return Ok(Ok(Found::Nothing));
@@ -113,6 +113,14 @@ pub(crate) fn read_file(
     .read(id)
 }
 
+/// Opens a file; a pipe that took its place must not hang the run.
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .custom_flags((OFlag::O_NONBLOCK | OFlag::O_NOCTTY).bits())
+        .open(path)
+}
+
 impl OpenedFile<'_> {
     fn read(self, id: String) -> io::Result<Result<Found, SourceProblem>> {
         let size = self.metadata.len();
@@ -123,7 +131,10 @@ impl OpenedFile<'_> {
             Kind::Unread(UnreadKind::Json) if self.is_mail_by_name() => {
                 self.message(id, octets, 0, size)?
             }
-            Kind::Unread(kind) => self.refuse_unread(kind),
+            Kind::Unread(kind) => match self.read_store(kind, &id, &octets)? {
+                Some(found) => found,
+                None => self.refuse_unread(kind),
+            },
             Kind::Foreign(store) => self.refuse_foreign(store),
             Kind::Mbox if self.is_mbox() => self.mbox(id),
             Kind::Mbox => self.message(id, octets, 0, size)?.map(Found::out_of_mbox),
@@ -218,6 +229,7 @@ impl OpenedFile<'_> {
             is_mbox: false,
             offset: None,
             notes: Vec::new(),
+            envelope: None,
         };
         Ok(Ok(Found::Message(message)))
     }
@@ -299,7 +311,7 @@ pub(crate) fn unreadable(path: &Path, place: Place, source: io::Error) -> Source
 }
 
 /// Fills the buffer from this offset unless the file ends before.
-fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     let mut filled = 0;
     while let Some(space) = buffer.get_mut(filled..).filter(|space| !space.is_empty()) {
         match file.read_at(space, offset.saturating_add(filled as u64)) {

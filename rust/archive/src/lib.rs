@@ -2,22 +2,32 @@
 //!
 //! The map: [`Sources`] walks the inputs in their order; `file` opens one file, `kind` recognises it by its content;
 //! `tree` and `listing` walk folders; `mbox` splits by the borders that `border` and `content_length` know; `window` and `stream` hold the
-//! octets. Files only: no Python, no sockets, no rules of any protocol, nothing is ever written.
+//! octets. `json_lines` and `parquet_table` read tables, `postfix_queue` and `exim_spool` spools, `public_inbox` git. Files only: no Python, no sockets, no rules of any protocol, nothing is ever written.
 #![forbid(unsafe_code)]
 
 mod border;
 mod content_length;
+mod exim_spool;
 mod file;
+mod guard;
 mod id;
+mod json_lines;
+mod json_row;
 mod kind;
 mod listing;
 mod maildir;
 mod mbox;
+mod parquet_table;
+mod postfix_queue;
 mod problem;
+mod public_inbox;
 mod single;
 mod sources;
+mod spool;
+mod store_fault;
 mod stored_message;
 mod stream;
+mod table_columns;
 mod tree;
 mod units;
 mod window;
@@ -28,6 +38,7 @@ mod scratch;
 pub use kind::{ForeignStore, UnreadKind};
 pub use problem::SourceProblem;
 pub use sources::{Options, Position, Sources, WINDOW_OCTETS};
+pub use store_fault::{RowFault, StoreFault};
 pub use stored_message::StoredMessage;
 pub use stream::Progress;
 pub use units::{Checkpoint, Cutter, UNIT_MESSAGES, UNIT_OCTETS, Unit};

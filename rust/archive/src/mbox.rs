@@ -301,6 +301,7 @@ impl Mbox {
             is_mbox: true,
             offset: Some(section.start),
             notes: section.notes,
+            envelope: None,
         })
     }
 

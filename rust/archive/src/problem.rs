@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use crate::kind::{ForeignStore, UnreadKind};
+use crate::store_fault::StoreFault;
 
 /// A fault of an input or of one file of it.
 #[derive(Debug, thiserror::Error)]
@@ -121,6 +122,16 @@ pub enum SourceProblem {
         /// True when it is the named input itself.
         is_whole_input: bool,
     },
+    /// A table, a spool or a repository of messages has a fault.
+    #[error("{}: {fault}.", shown(path))]
+    Store {
+        /// The file, folder or stream.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: StoreFault,
+        /// True when it is the named input itself, and gives nothing.
+        is_whole_input: bool,
+    },
     /// A named folder without a single mail.
     #[error(
         "{}: holds no mail; name a folder of mails, a Maildir or an mbox.",
@@ -173,6 +184,7 @@ impl SourceProblem {
             | Self::NotAFile { path }
             | Self::NotReadYet { path, .. }
             | Self::Foreign { path, .. }
+            | Self::Store { path, .. }
             | Self::NoMail { path }
             | Self::TooDeep { path, .. }
             | Self::Gap { path, .. } => path,
@@ -190,6 +202,7 @@ impl SourceProblem {
             | Self::NoMail { .. } => true,
             Self::Unreadable { is_whole_input, .. }
             | Self::NotReadYet { is_whole_input, .. }
+            | Self::Store { is_whole_input, .. }
             | Self::Foreign { is_whole_input, .. } => *is_whole_input,
             Self::NamedTwice { .. }
             | Self::Vanished { .. }
@@ -231,6 +244,16 @@ impl UnreadKind {
         }
     }
 
+    /// True when a file of this kind is read, a stream is not.
+    pub(crate) fn is_read_from_files(self) -> bool {
+        matches!(self, Self::Parquet | Self::PostfixQueue | Self::EximSpool)
+    }
+
+    /// The fault of a stream of this kind.
+    pub(crate) fn needs_file(self) -> StoreFault {
+        StoreFault::NeedsFile { noun: self.noun() }
+    }
+
     /// True when a folder's file of this kind is named, not passed over: mail may be lost with it.
     pub(crate) fn may_hide_mail(self) -> bool {
         !matches!(self, Self::Parquet | Self::Arrow | Self::Json)
@@ -260,7 +283,7 @@ impl ForeignStore {
 }
 
 /// A path for people: what is no printable text is escaped, so that no name can play with a terminal.
-fn shown(path: &Path) -> String {
+pub(crate) fn shown(path: &Path) -> String {
     if path == Path::new("-") {
         return "standard input".to_owned();
     }

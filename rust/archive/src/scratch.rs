@@ -104,6 +104,25 @@ pub(crate) fn windows_of(window_octets: usize) -> Options {
     }
 }
 
+/// Says that a test has nothing to run on.
+#[expect(
+    clippy::print_stderr,
+    reason = "a skipped test must not look like a passed one"
+)]
+pub(crate) fn skipped(reason: &str) {
+    eprintln!("skipped: {reason}");
+}
+
+/// The folder of sample spools beside the project, where it is.
+pub(crate) fn samples() -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/samples");
+    if !folder.is_dir() {
+        skipped("the samples are not there");
+        return None;
+    }
+    Some(folder)
+}
+
 /// Standard input with these octets.
 pub(crate) fn standard_input(octets: impl AsRef<[u8]>) -> Options {
     let octets = octets.as_ref().to_vec();

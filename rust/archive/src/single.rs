@@ -68,6 +68,7 @@ impl Single {
             is_mbox: false,
             offset: None,
             notes: Vec::new(),
+            envelope: None,
         }
     }
 }

@@ -12,11 +12,13 @@ use std::sync::Arc;
 
 use mailauth_core::message::MESSAGE_OCTET_LIMIT;
 
-use crate::file::{Found, Place, Reading, Source, read_file, unreadable};
+use crate::file::{Found, Place, Reading, Source, is_read_with_body, read_file, unreadable};
 use crate::id::Rivals;
-use crate::kind::{HEAD_OCTETS, Kind};
+use crate::json_lines::{JsonLines, fault_of_form};
+use crate::kind::{HEAD_OCTETS, Kind, UnreadKind};
 use crate::mbox::Mbox;
 use crate::problem::SourceProblem;
+use crate::public_inbox::PublicInbox;
 use crate::single::Single;
 use crate::stored_message::StoredMessage;
 use crate::stream::{Ending, Progress, Stream};
@@ -87,6 +89,8 @@ enum InputKind {
     /// A pipe or a character device.
     Pipe,
     Refused(SourceProblem),
+    /// One half of a message in a spool, which is read with the other.
+    ReadWithOther,
 }
 
 impl Sources {
@@ -101,7 +105,12 @@ impl Sources {
         let kinds: Vec<InputKind> = inputs
             .iter()
             .enumerate()
-            .map(|(index, path)| InputKind::of(path, inputs.get(..index).unwrap_or_default()))
+            .map(|(index, path)| {
+                if is_read_with_body(path, inputs) {
+                    return InputKind::ReadWithOther;
+                }
+                InputKind::of(path, inputs.get(..index).unwrap_or_default())
+            })
             .collect();
         let named: Vec<(PathBuf, bool)> = inputs
             .iter()
@@ -195,7 +204,9 @@ impl Sources {
         self.inputs.iter().try_fold(0_u64, |total, input| {
             let octets = match input.kind {
                 InputKind::StandardInput | InputKind::Pipe => return None,
-                InputKind::File => fs::metadata(&input.path).map_or(0, |metadata| metadata.len()),
+                InputKind::File | InputKind::ReadWithOther => {
+                    fs::metadata(&input.path).map_or(0, |metadata| metadata.len())
+                }
                 InputKind::Folder => octets_below(&input.path),
                 InputKind::Refused(_) => 0,
             };
@@ -212,7 +223,17 @@ impl Sources {
         let Input { path, kind, rivals } = input;
         match kind {
             InputKind::Refused(problem) => Err(problem),
-            InputKind::Folder => Ok(Found::Inner(Box::new(Tree::new(path, rivals)))),
+            InputKind::ReadWithOther => {
+                let size = fs::metadata(&path).map_or(0, |metadata| metadata.len());
+                self.reading.progress.add_octets(size);
+                Ok(Found::Nothing)
+            }
+            InputKind::Folder => Ok(Found::Inner(
+                match PublicInbox::of(&path, String::new(), true) {
+                    Some(inbox) => Box::new(inbox),
+                    None => Box::new(Tree::new(path, rivals)),
+                },
+            )),
             InputKind::File => {
                 let id = rivals.id_of_file(&path);
                 read_file(&path, id, Place::Named, &self.reading)
@@ -255,6 +276,13 @@ impl Sources {
                 }),
                 _ => Err(SourceProblem::Empty { path }),
             },
+            Kind::Unread(UnreadKind::Json) => match fault_of_form(head) {
+                Some(fault) => Err(fault.of(&path, is_whole_input)),
+                None => Ok(Found::Inner(Box::new(JsonLines::new(path, id, window)))),
+            },
+            Kind::Unread(kind) if kind.is_read_from_files() => {
+                Err(kind.needs_file().of(&path, is_whole_input))
+            }
             Kind::Unread(kind) => Err(SourceProblem::NotReadYet {
                 path,
                 kind,

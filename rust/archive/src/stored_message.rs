@@ -3,6 +3,7 @@
 //! Knows no header field; whoever verifies the message reads it.
 
 use bytes::Bytes;
+use mailauth_core::envelope::Envelope;
 use mailauth_core::message::Repair;
 use mailauth_core::verdict::ErrorReason;
 
@@ -21,4 +22,6 @@ pub struct StoredMessage {
     pub offset: Option<u64>,
     /// What was odd about the storing, each once; it never withholds the verdict.
     pub notes: Vec<Repair>,
+    /// What SMTP said, where the source tells it.
+    pub envelope: Option<Envelope>,
 }

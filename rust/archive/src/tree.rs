@@ -13,6 +13,7 @@ use crate::id::{Rivals, TakenNames, text_of};
 use crate::listing::{EntryKind, Listing, unique_name};
 use crate::maildir::{MaildirListings, MovedFiles};
 use crate::problem::SourceProblem;
+use crate::public_inbox::PublicInbox;
 
 /// Folders within folders that are followed; mail is sorted by people, not so deep.
 pub(crate) const FOLDER_DEPTH_LIMIT: usize = 64;
@@ -133,6 +134,12 @@ impl Tree {
         });
     }
 
+    /// The public-inbox in a folder inside.
+    fn inbox(&self, relative: &Path) -> Option<PublicInbox> {
+        let id_base = format!("{}/", text_of(relative.as_os_str()));
+        PublicInbox::of(&self.root.join(relative), id_base, false)
+    }
+
     /// Whether a folder inside is walked.
     fn is_walked(&self, relative: &Path) -> bool {
         let name = relative.file_name().unwrap_or_default();
@@ -178,6 +185,9 @@ impl Tree {
         let relative = frame.relative.join(&name);
         match kind {
             EntryKind::Folder if self.is_walked(&relative) => {
+                if let Some(inbox) = self.inbox(&relative) {
+                    return Some(Ok(Found::Inner(Box::new(inbox))));
+                }
                 Some(self.enter(relative).map(|()| Found::Nothing))
             }
             EntryKind::File if !is_hidden(&name) => Some(self.read(&name, reading)),

@@ -160,6 +160,7 @@ mod tests {
             octets: Ok(Bytes::new()),
             is_mbox: false,
             offset,
+            envelope: None,
             notes: Vec::new(),
         }
     }

@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mailauth_archive::{Checkpoint, Cutter, Sources, StoredMessage, Unit};
-use mailauth_core::envelope::Envelope;
 use mailauth_core::evaluate::Input;
 use serde::Serialize;
 
@@ -165,7 +164,7 @@ pub(crate) fn input(stored: StoredMessage) -> Input {
         id: stored.id,
         octets: stored.octets,
         size: stored.size,
-        envelope: Envelope::default(),
+        envelope: stored.envelope.unwrap_or_default(),
         is_mbox: stored.is_mbox,
         repairs: stored.notes,
     }

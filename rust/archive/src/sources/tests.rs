@@ -93,7 +93,7 @@ fn emlx_is_the_mail_between_its_count_and_its_property_list() {
 }
 
 /// First octets, and what is said of them behind the path.
-const REFUSALS: [(&[u8], &str); 14] = [
+const REFUSALS: [(&[u8], &str); 11] = [
     (
         b"\x1f\x8b\x08",
         "is gzip, which is not read yet; pipe what `gzip -dc` gives into `-`.",
@@ -112,23 +112,11 @@ const REFUSALS: [(&[u8], &str); 14] = [
     ),
     (
         b"PAR1",
-        "is a Parquet table, which is not read yet; write its messages as files or as mbox.",
-    ),
-    (
-        b"{\"raw\": \"\"}\n",
-        "is JSON, which is not read yet; write its messages as files or as mbox.",
-    ),
-    (
-        b"{\"raw\":\"\"}\n",
-        "is JSON, which is not read yet; write its messages as files or as mbox.",
-    ),
-    (
-        b"C_            513             672     ",
-        "is a Postfix queue file, which is not read yet; write the message with `postcat -bh`.",
+        "is a Parquet table that is damaged or not complete; look for another copy.",
     ),
     (
         b"1xVhGj-0002pV-0B-H\nx",
-        "is an Exim spool file, which is not read yet; write the message with `exim -Mvc`.",
+        "is one half of a message of Exim, 1xVhGj-0002pV-0B-D is not beside it; copy both files.",
     ),
     (
         b"!BDN",

@@ -37,7 +37,6 @@ fn a_tree_gives_what_looks_like_mail_in_the_order_of_the_paths() {
     scratch.write("t/README.md", "# Mail\n");
     scratch.write("t/index.json", "{\"From\": 1}");
     scratch.write("t/settings.yml", "name: x\non: push\n");
-    scratch.write("t/table.parquet", "PAR1");
     let read = read(&[&scratch.path("t")]);
     assert!(read.problems.is_empty());
     assert_eq!(
