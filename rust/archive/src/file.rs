@@ -13,12 +13,16 @@ use bytes::Bytes;
 use mailauth_core::verdict::ErrorReason;
 use nix::fcntl::OFlag;
 
-use crate::kind::{ForeignStore, HEAD_OCTETS, Kind, UnreadKind};
+use crate::account::{Account, FileOctets, Metered};
+use crate::kind::{HEAD_OCTETS, Kind, UnreadKind};
 use crate::mbox::Mbox;
+use crate::member::{Member, foreign, has_second_message, recognise_file, unread, watch_file};
+use crate::packing::Budget;
 use crate::problem::SourceProblem;
 use crate::stored_message::StoredMessage;
 use crate::stream::{Progress, Stream};
 use crate::window::{Pool, Window};
+use crate::zip::Zip;
 
 /// What all readers of a run share.
 #[derive(Clone)]
@@ -26,12 +30,18 @@ pub(crate) struct Reading {
     pub(crate) pool: Arc<Pool>,
     pub(crate) progress: Progress,
     pub(crate) message_octet_limit: u64,
+    pub(crate) budget: Budget,
 }
 
 /// Something that gives messages, or further sources within itself.
 pub(crate) trait Source: Send {
     /// The next message, inner source or problem; `None` at the end.
     fn next_found(&mut self, reading: &Reading) -> Option<Result<Found, SourceProblem>>;
+
+    /// True unless it is one message at most.
+    fn is_many(&self) -> bool {
+        true
+    }
 }
 
 /// What a source gives.
@@ -45,6 +55,11 @@ pub(crate) enum Found {
 }
 
 impl Found {
+    /// True for a source that is more than one message.
+    pub(crate) fn is_many(&self) -> bool {
+        matches!(self, Self::Inner(source) if source.is_many())
+    }
+
     /// A message that still begins with its From line: whoever wrote it may have quoted the body.
     fn out_of_mbox(self) -> Self {
         match self {
@@ -62,12 +77,21 @@ impl Found {
 pub(crate) enum Place {
     /// A person named it.
     Named,
+    /// A stream that a person named: whatever it is, it is meant as mail.
+    Stream,
     /// In a folder.
     Folder,
     /// In a folder, under a number, as MH names its messages.
     Numbered,
     /// In `cur` or `new` of a Maildir: one message in any case.
     Maildir,
+}
+
+impl Place {
+    /// True for what a person named.
+    pub(crate) fn is_named(self) -> bool {
+        matches!(self, Self::Named | Self::Stream)
+    }
 }
 
 /// A file that is open.
@@ -118,8 +142,9 @@ impl OpenedFile<'_> {
             Kind::Unread(UnreadKind::Json) if self.is_mail_by_name() => {
                 self.message(id, octets, 0, size)?
             }
-            Kind::Unread(kind) => self.refuse_unread(kind),
-            Kind::Foreign(store) => self.refuse_foreign(store),
+            kind @ (Kind::Compressed(_) | Kind::Tar | Kind::Zip) => return self.unpack(id, kind),
+            Kind::Unread(kind) => self.refuse_with(unread(self.path, self.place, kind)),
+            Kind::Foreign(store) => self.refuse_with(foreign(self.path, self.place, store)),
             Kind::Mbox if self.is_mbox() => self.mbox(id),
             Kind::Mbox => self.message(id, octets, 0, size)?.map(Found::out_of_mbox),
             Kind::Emlx {
@@ -150,7 +175,9 @@ impl OpenedFile<'_> {
         match self.place {
             Place::Maildir => false,
             Place::Numbered => self.has_second_message(),
-            Place::Named | Place::Folder => !self.has_extension("eml") || self.has_second_message(),
+            Place::Named | Place::Stream | Place::Folder => {
+                !self.has_extension("eml") || self.has_second_message()
+            }
         }
     }
 
@@ -159,18 +186,10 @@ impl OpenedFile<'_> {
             progress: Progress::default(),
             ..self.reading.clone()
         };
-        let Ok(mut mbox) = self.open_mbox(String::new(), &quiet) else {
+        let Ok(mbox) = self.open_mbox(String::new(), &quiet) else {
             return true;
         };
-        let mut messages = 0;
-        while messages < 2 {
-            match mbox.next_found(&quiet) {
-                Some(Ok(_)) => messages += 1,
-                Some(Err(_)) => {}
-                None => return false,
-            }
-        }
-        true
+        has_second_message(mbox, &quiet)
     }
 
     fn mbox(&self, id: String) -> Result<Found, SourceProblem> {
@@ -231,30 +250,34 @@ impl OpenedFile<'_> {
         Ok(octets.slice(start.min(end)..end))
     }
 
-    fn refuse_unread(&self, kind: UnreadKind) -> Result<Found, SourceProblem> {
-        let is_whole_input = self.place == Place::Named;
-        if is_whole_input || kind.may_hide_mail() {
-            let path = self.path.to_owned();
-            return Err(SourceProblem::NotReadYet {
-                path,
-                kind,
-                is_whole_input,
-            });
-        }
-        Ok(self.pass_over())
+    fn refuse_with(&self, problem: Option<SourceProblem>) -> Result<Found, SourceProblem> {
+        problem.map_or_else(|| Ok(self.pass_over()), Err)
     }
 
-    fn refuse_foreign(&self, store: ForeignStore) -> Result<Found, SourceProblem> {
-        let is_whole_input = self.place == Place::Named;
-        if is_whole_input || store == ForeignStore::Outlook || self.has_extension("msg") {
-            let path = self.path.to_owned();
-            return Err(SourceProblem::Foreign {
-                path,
-                store,
-                is_whole_input,
-            });
+    /// Reads what is compressed or a container; a ZIP archive by seeking.
+    fn unpack(self, id: String, kind: Kind) -> io::Result<Result<Found, SourceProblem>> {
+        let Reading {
+            progress, budget, ..
+        } = self.reading;
+        let account = Account::of_file(self.metadata.len(), progress.clone(), *budget);
+        let member = Member {
+            path: self.path.to_owned(),
+            id,
+            position: None,
+            place: self.place,
+            level: 0,
+            account: Arc::clone(&account),
+        };
+        if kind == Kind::Zip {
+            let file = self.file.try_clone()?;
+            let zip = Zip::of_file(member, file, &self.metadata);
+            let found = |zip| watch_file(self.path, Box::new(zip), self.file, self.metadata);
+            return Ok(zip.map(found));
         }
-        Ok(self.pass_over())
+        let octets = FileOctets::new(self.file.try_clone()?, &self.metadata);
+        let reader = Box::new(Metered::new(octets, account));
+        let file = Some((self.file, self.metadata));
+        Ok(recognise_file(member, reader, self.reading, file))
     }
 
     fn refuse(&self, kind: Kind) -> Result<Found, SourceProblem> {
