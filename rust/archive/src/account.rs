@@ -6,7 +6,7 @@
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::packing::{Budget, PackingFault};
 use crate::stream::{Ending, Progress, Stream};
@@ -19,6 +19,7 @@ pub(crate) struct Account {
     left: Option<AtomicU64>,
     taken: AtomicU64,
     given: AtomicU64,
+    has_shrunk: AtomicBool,
     budget: Budget,
 }
 
@@ -39,6 +40,7 @@ impl Account {
             left,
             taken: AtomicU64::new(0),
             given: AtomicU64::new(0),
+            has_shrunk: AtomicBool::new(false),
             budget,
         }
     }
@@ -53,6 +55,17 @@ impl Account {
         }
         self.taken.fetch_add(counted, Ordering::Relaxed);
         self.progress.add_octets(counted);
+    }
+
+    /// The file ended before its size; whoever reads it tells so.
+    pub(crate) fn shrink(&self) -> PackingFault {
+        self.has_shrunk.store(true, Ordering::Relaxed);
+        PackingFault::Shrank
+    }
+
+    /// True when the file's shrinking is told already.
+    pub(crate) fn has_shrunk(&self) -> bool {
+        self.has_shrunk.load(Ordering::Relaxed)
     }
 
     /// Counts octets unpacked by any layer.
@@ -108,14 +121,16 @@ impl<R: Read> Read for Metered<R> {
 /// A file from its first octet to the size that it had when it was opened.
 pub(crate) struct FileOctets {
     stream: Stream,
+    account: Arc<Account>,
     is_at_end: bool,
 }
 
 impl FileOctets {
-    /// The octets of a file that is open.
-    pub(crate) fn new(file: File, metadata: &Metadata) -> Self {
+    /// The octets of a file that is open, taken from the account.
+    pub(crate) fn new(file: File, metadata: &Metadata, account: Arc<Account>) -> Self {
         Self {
             stream: Stream::of_file(file, metadata, Progress::default()),
+            account,
             is_at_end: metadata.len() == 0,
         }
     }
@@ -127,9 +142,10 @@ impl Read for FileOctets {
             return Ok(0);
         }
         let (octets, ending) = self.stream.fill(buffer);
+        self.account.take(octets as u64);
         match ending {
             Some(Ending::Failed(error)) if octets == 0 => return Err(error),
-            Some(Ending::Shrank) if octets == 0 => return Err(PackingFault::Shrank.into()),
+            Some(Ending::Shrank) if octets == 0 => return Err(self.account.shrink().into()),
             Some(Ending::End) => self.is_at_end = true,
             // What failed fails again at the next read, behind the octets that came.
             _ => {}

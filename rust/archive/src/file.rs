@@ -13,7 +13,7 @@ use bytes::Bytes;
 use mailauth_core::verdict::ErrorReason;
 use nix::fcntl::OFlag;
 
-use crate::account::{Account, FileOctets, Metered};
+use crate::account::{Account, FileOctets};
 use crate::kind::{HEAD_OCTETS, Kind, UnreadKind};
 use crate::mbox::Mbox;
 use crate::member::{Member, foreign, has_second_message, recognise_file, unread, watch_file};
@@ -31,6 +31,14 @@ pub(crate) struct Reading {
     pub(crate) progress: Progress,
     pub(crate) message_octet_limit: u64,
     pub(crate) budget: Budget,
+}
+
+impl Reading {
+    /// Counts a file or member that holds no mail.
+    pub(crate) fn pass_over(&self) -> Found {
+        self.progress.add_skipped_file();
+        Found::Nothing
+    }
 }
 
 /// Something that gives messages, or further sources within itself.
@@ -270,12 +278,11 @@ impl OpenedFile<'_> {
         };
         if kind == Kind::Zip {
             let file = self.file.try_clone()?;
-            let zip = Zip::of_file(member, file, &self.metadata);
-            let found = |zip| watch_file(self.path, Box::new(zip), self.file, self.metadata);
-            return Ok(zip.map(found));
+            let zip = Zip::of_file(member.clone(), file, &self.metadata);
+            return Ok(zip.map(|zip| watch_file(&member, Box::new(zip), self.file, self.metadata)));
         }
-        let octets = FileOctets::new(self.file.try_clone()?, &self.metadata);
-        let reader = Box::new(Metered::new(octets, account));
+        let file = self.file.try_clone()?;
+        let reader = Box::new(FileOctets::new(file, &self.metadata, account));
         let file = Some((self.file, self.metadata));
         Ok(recognise_file(member, reader, self.reading, file))
     }
@@ -290,9 +297,8 @@ impl OpenedFile<'_> {
     }
 
     fn pass_over(&self) -> Found {
-        self.reading.progress.add_skipped_file();
         self.reading.progress.add_octets(self.metadata.len());
-        Found::Nothing
+        self.reading.pass_over()
     }
 }
 

@@ -126,8 +126,12 @@ impl Member {
                 Ok(Found::Inner(Box::new(zip)))
             }
             Kind::Unread(UnreadKind::Json) if self.is_mail_by_name() => Ok(self.single(sniffed)),
-            Kind::Unread(kind) => self.refuse(unread(&self.path, self.place, kind), reading),
-            Kind::Foreign(store) => self.refuse(foreign(&self.path, self.place, store), reading),
+            Kind::Unread(kind) => {
+                self.refuse(unread(&self.path, self.place, kind), sniffed, reading)
+            }
+            Kind::Foreign(store) => {
+                self.refuse(foreign(&self.path, self.place, store), sniffed, reading)
+            }
             Kind::Mbox if self.is_mbox(&sniffed, reading) => Ok(self.mbox(sniffed, reading)),
             Kind::Emlx { start, octets } if self.place != Place::Maildir => {
                 let start = start as u64;
@@ -179,16 +183,17 @@ impl Member {
         }
     }
 
+    /// What is no mail here: a problem, of its kind or of its octets, or a member that is passed over.
     fn refuse(
         &self,
         problem: Option<SourceProblem>,
+        sniffed: Sniffed,
         reading: &Reading,
     ) -> Result<Found, SourceProblem> {
-        if let Some(problem) = problem {
-            return Err(problem);
-        }
-        reading.progress.add_skipped_file();
-        Ok(Found::Nothing)
+        let failed = sniffed.failure.map(|error| self.failed(error));
+        problem
+            .or(failed)
+            .map_or_else(|| Ok(reading.pass_over()), Err)
     }
 
     fn refuse_other(
@@ -197,15 +202,13 @@ impl Member {
         sniffed: Sniffed,
         reading: &Reading,
     ) -> Result<Found, SourceProblem> {
-        if let Some(error) = sniffed.failure {
-            return Err(self.failed(error));
-        }
         let path = self.path.clone();
         match (self.place, kind) {
+            _ if sniffed.failure.is_some() => self.refuse(None, sniffed, reading),
             (Place::Named | Place::Stream, Kind::Empty) => Err(SourceProblem::Empty { path }),
             (Place::Stream, _) => Ok(self.single(sniffed)),
             (Place::Named, _) => Err(SourceProblem::NotMail { path }),
-            _ => self.refuse(None, reading),
+            _ => self.refuse(None, sniffed, reading),
         }
     }
 }
@@ -226,7 +229,7 @@ pub(crate) fn recognise_file(
     reading: &Reading,
     file: Option<(File, Metadata)>,
 ) -> Result<Found, SourceProblem> {
-    let mut watched = Watched::new(member.path.clone(), file);
+    let mut watched = Watched::new(&member, file);
     let mut sniffed = Sniffed::of(reader);
     while let Kind::Compressed(packing) = sniffed.kind() {
         member.unpack()?;
@@ -313,15 +316,17 @@ impl Read for Failing {
 /// Gives a source, and after it what is to be said of the layers around it.
 struct Watched {
     path: PathBuf,
+    account: Arc<Account>,
     found: Option<Found>,
     afterwords: Vec<Afterword>,
     file: Option<(File, Metadata)>,
 }
 
 impl Watched {
-    fn new(path: PathBuf, file: Option<(File, Metadata)>) -> Self {
+    fn new(member: &Member, file: Option<(File, Metadata)>) -> Self {
         Self {
-            path,
+            path: member.path.clone(),
+            account: Arc::clone(&member.account),
             found: None,
             afterwords: Vec::new(),
             file,
@@ -336,9 +341,10 @@ impl Watched {
         let Some((file, before)) = self.file.take() else {
             return false;
         };
+        let is_told = self.account.has_shrunk();
         file.metadata().is_ok_and(|now| {
             now.len() != before.len() || now.modified().ok() != before.modified().ok()
-        })
+        }) && !is_told
     }
 }
 
@@ -368,12 +374,12 @@ impl Source for Watched {
 
 /// Gives a file's source, and then a problem if the file was changed meanwhile.
 pub(crate) fn watch_file(
-    path: &Path,
+    member: &Member,
     source: Box<dyn Source>,
     file: File,
     metadata: Metadata,
 ) -> Found {
-    let mut watched = Watched::new(path.to_owned(), Some((file, metadata)));
+    let mut watched = Watched::new(member, Some((file, metadata)));
     watched.found = Some(Found::Inner(source));
     Found::Inner(Box::new(watched))
 }
@@ -415,3 +421,6 @@ pub(crate) fn foreign(path: &Path, place: Place, store: ForeignStore) -> Option<
         is_whole_input,
     })
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

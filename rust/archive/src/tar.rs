@@ -144,7 +144,7 @@ impl Tar {
                 lock(&self.blocks).begin_data(size);
                 let name = extensions.name.unwrap_or(entry.name);
                 if extensions.is_sparse {
-                    return Ok(self.pass_over(reading));
+                    return Ok(reading.pass_over());
                 }
                 self.read_member(&name, reading)
             }
@@ -157,17 +157,12 @@ impl Tar {
                 drop(blocks);
                 skipped.map_err(|error| self.failed(error))?;
                 Ok(if is_file {
-                    self.pass_over(reading)
+                    reading.pass_over()
                 } else {
                     Found::Nothing
                 })
             }
         }
-    }
-
-    fn pass_over(&self, reading: &Reading) -> Found {
-        reading.progress.add_skipped_file();
-        Found::Nothing
     }
 
     fn read_member(&mut self, name: &[u8], reading: &Reading) -> Result<Found, SourceProblem> {
@@ -183,7 +178,7 @@ impl Tar {
         }
         let name = MemberName::new(name);
         let Some(place) = name.place() else {
-            return Ok(self.pass_over(reading));
+            return Ok(reading.pass_over());
         };
         let position = lock(&self.blocks).position;
         let member = self.member.inner(&name, place, Some(position));

@@ -129,8 +129,7 @@ impl Zip {
         }
         let name = MemberName::new(&entry.name);
         let Some(place) = name.place() else {
-            reading.progress.add_skipped_file();
-            return Ok(Found::Nothing);
+            return Ok(reading.pass_over());
         };
         let mut member = self.member.inner(&name, place, None);
         let reader = match self.open(entry) {

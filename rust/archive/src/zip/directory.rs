@@ -149,7 +149,7 @@ impl Entry {
 pub(super) fn data_start(octets: &Octets, entry: &Entry) -> io::Result<u64> {
     let mut section = Section::new(octets.clone(), entry.header, LOCAL_OCTETS as u64);
     let mut header = Vec::new();
-    (&mut section).read_to_end(&mut header)?;
+    section.read_to_end(&mut header)?;
     if header.len() < LOCAL_OCTETS || !header.starts_with(b"PK\x03\x04") {
         return Err(damaged(entry.header));
     }

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::account::Account;
-use crate::packing::PackingFault;
 use crate::window::to_index;
 
 /// An archive's octets; clones share them.
@@ -52,7 +51,7 @@ impl Octets {
             Origin::File(file, account) => loop {
                 match file.read_at(buffer, offset) {
                     Ok(0) if !buffer.is_empty() && offset < self.size => {
-                        return Err(PackingFault::Shrank.into());
+                        return Err(account.shrink().into());
                     }
                     Ok(octets) => {
                         account.take(octets as u64);
