@@ -16,11 +16,12 @@ use nix::fcntl::OFlag;
 use crate::account::{Account, FileOctets};
 use crate::kind::{HEAD_OCTETS, Kind, UnreadKind};
 use crate::mbox::Mbox;
-use crate::member::{Member, foreign, has_second_message, recognise_file, unread, watch_file};
+use crate::member::{Member, foreign, has_second_message, recognise_file, unread};
 use crate::packing::Budget;
 use crate::problem::SourceProblem;
 use crate::stored_message::StoredMessage;
 use crate::stream::{Progress, Stream};
+use crate::watched::watch_file;
 use crate::window::{Pool, Window};
 use crate::zip::Zip;
 

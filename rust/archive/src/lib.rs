@@ -21,11 +21,13 @@ mod member_name;
 mod packing;
 mod problem;
 mod single;
+mod sniffed;
 mod sources;
 mod stored_message;
 mod stream;
 mod tar;
 mod tree;
+mod watched;
 mod window;
 mod zip;
 

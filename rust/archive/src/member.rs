@@ -5,23 +5,24 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
-use std::io::{self, Cursor, Read};
+use std::io::{self, Read};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::account::Account;
-use crate::compressed::{Afterword, Unpacked};
+use crate::compressed::Unpacked;
 use crate::file::{Found, Place, Reading, Source};
 use crate::id::text_of;
-use crate::kind::{ForeignStore, HEAD_OCTETS, Kind, UnreadKind};
+use crate::kind::{ForeignStore, Kind, UnreadKind};
 use crate::mbox::Mbox;
 use crate::member_name::MemberName;
 use crate::packing::{NESTING_LIMIT, PackingFault};
 use crate::problem::SourceProblem;
 use crate::single::{Extent, Single};
-use crate::stream::{Progress, Stream};
+use crate::sniffed::Sniffed;
 use crate::tar::Tar;
+use crate::watched::Watched;
 use crate::window::Window;
 use crate::zip::Zip;
 
@@ -121,7 +122,6 @@ impl Member {
                 ))))
             }
             Kind::Zip => {
-                self.unpack()?;
                 let zip = Zip::of_stream(self, sniffed.into_reader(), reading)?;
                 Ok(Found::Inner(Box::new(zip)))
             }
@@ -246,142 +246,6 @@ pub(crate) fn recognise_file(
         }
         found => Ok(found),
     }
-}
-
-/// First octets that were read to recognise them, and how to read on.
-struct Sniffed {
-    head: Vec<u8>,
-    failure: Option<io::Error>,
-    is_whole: bool,
-    reader: Box<dyn Read + Send>,
-}
-
-impl Sniffed {
-    fn of(mut reader: Box<dyn Read + Send>) -> Self {
-        let mut head = Vec::new();
-        let limit = HEAD_OCTETS as u64;
-        let failure = (&mut reader).take(limit).read_to_end(&mut head).err();
-        let is_whole = failure.is_none() && head.len() < HEAD_OCTETS;
-        Self {
-            head,
-            failure,
-            is_whole,
-            reader,
-        }
-    }
-
-    fn kind(&self) -> Kind {
-        Kind::of(&self.head)
-    }
-
-    fn may_have_second_message(&self, reading: &Reading) -> bool {
-        if !self.is_whole {
-            return true;
-        }
-        let reader = Box::new(Cursor::new(self.head.clone()));
-        let size = self.head.len() as u64;
-        let stream = Stream::of_sized_reader(reader, size, Progress::default());
-        let window = Window::new(stream, Arc::clone(&reading.pool));
-        has_second_message(Mbox::new(PathBuf::new(), String::new(), window), reading)
-    }
-
-    /// The octets from the first on; what failed fails again in its place.
-    fn into_reader(self) -> Box<dyn Read + Send> {
-        let head = Cursor::new(self.head);
-        match self.failure {
-            Some(error) => Box::new(head.chain(Failing(Some(error)))),
-            None if self.is_whole => Box::new(head),
-            None => Box::new(head.chain(self.reader)),
-        }
-    }
-
-    fn into_stream(self) -> Stream {
-        let size = self.head.len() as u64;
-        if self.is_whole {
-            return Stream::of_sized_reader(self.into_reader(), size, Progress::default());
-        }
-        Stream::of_reader(self.into_reader(), Progress::default())
-    }
-}
-
-/// A reader that could not be read.
-struct Failing(Option<io::Error>);
-
-impl Read for Failing {
-    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-        self.0.take().map_or(Ok(0), Err)
-    }
-}
-
-/// Gives a source, and after it what is to be said of the layers around it.
-struct Watched {
-    path: PathBuf,
-    account: Arc<Account>,
-    found: Option<Found>,
-    afterwords: Vec<Afterword>,
-    file: Option<(File, Metadata)>,
-}
-
-impl Watched {
-    fn new(member: &Member, file: Option<(File, Metadata)>) -> Self {
-        Self {
-            path: member.path.clone(),
-            account: Arc::clone(&member.account),
-            found: None,
-            afterwords: Vec::new(),
-            file,
-        }
-    }
-
-    fn has_afterword(&self) -> bool {
-        self.file.is_some() || !self.afterwords.is_empty()
-    }
-
-    fn has_file_changed(&mut self) -> bool {
-        let Some((file, before)) = self.file.take() else {
-            return false;
-        };
-        let is_told = self.account.has_shrunk();
-        file.metadata().is_ok_and(|now| {
-            now.len() != before.len() || now.modified().ok() != before.modified().ok()
-        }) && !is_told
-    }
-}
-
-impl Source for Watched {
-    fn next_found(&mut self, _: &Reading) -> Option<Result<Found, SourceProblem>> {
-        if let Some(found) = self.found.take() {
-            return Some(Ok(found));
-        }
-        let path = self.path.clone();
-        while let Some(afterword) = self.afterwords.pop() {
-            if let Some(fault) = afterword.get() {
-                return Some(Err(SourceProblem::Packed {
-                    path,
-                    is_whole_input: false,
-                    fault: *fault,
-                }));
-            }
-        }
-        let has_changed = self.has_file_changed();
-        has_changed.then_some(Err(SourceProblem::Changed { path }))
-    }
-
-    fn is_many(&self) -> bool {
-        self.found.as_ref().is_some_and(Found::is_many)
-    }
-}
-
-/// Gives a file's source, and then a problem if the file was changed meanwhile.
-pub(crate) fn watch_file(
-    member: &Member,
-    source: Box<dyn Source>,
-    file: File,
-    metadata: Metadata,
-) -> Found {
-    let mut watched = Watched::new(member, Some((file, metadata)));
-    watched.found = Some(Found::Inner(source));
-    Found::Inner(Box::new(watched))
 }
 
 /// Tells whether an mbox has more than one message.

@@ -10,6 +10,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufReader, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use flate2::bufread::DeflateDecoder;
@@ -26,16 +27,20 @@ use crate::problem::SourceProblem;
 mod checked;
 mod directory;
 mod octets;
+mod salvage;
 
 use checked::Checked;
 use directory::{Directory, Entry};
 use octets::{Octets, Section};
+use salvage::LocalHeaders;
 
 /// The members of a ZIP archive.
 pub(crate) struct Zip {
     member: Member,
     octets: Octets,
     state: State,
+    /// The last member that was opened could not be read to its end, and told so.
+    has_failed: Arc<AtomicBool>,
     /// Ids that were given, to find double ones.
     ids: HashSet<u64>,
     members: u64,
@@ -46,6 +51,8 @@ pub(crate) struct Zip {
 enum State {
     Unread,
     Reading(Directory),
+    /// The directory is cut off.
+    Salvaging(LocalHeaders),
     Done,
 }
 
@@ -100,6 +107,7 @@ impl Zip {
             member,
             octets,
             state: State::Unread,
+            has_failed: Arc::default(),
             ids: HashSet::new(),
             members: 0,
             has_found: false,
@@ -109,12 +117,20 @@ impl Zip {
     fn next_entry(&mut self) -> io::Result<Option<Entry>> {
         if let State::Unread = self.state {
             self.state = State::Done;
-            self.state = State::Reading(Directory::find(&self.octets)?);
+            self.state = match Directory::find(&self.octets)? {
+                Some(directory) => State::Reading(directory),
+                None => State::Salvaging(LocalHeaders::new(self.octets.clone())),
+            };
         }
-        let State::Reading(directory) = &mut self.state else {
-            return Ok(None);
-        };
-        directory.next_entry()
+        match &mut self.state {
+            State::Reading(directory) => directory.next_entry(),
+            State::Salvaging(headers) => match headers.next_entry() {
+                // The member that is cut has told it.
+                Err(_) if self.has_failed.load(Ordering::Relaxed) => Ok(None),
+                entry => entry,
+            },
+            State::Unread | State::Done => Ok(None),
+        }
     }
 
     fn read_entry(&mut self, entry: &Entry, reading: &Reading) -> Result<Found, SourceProblem> {
@@ -167,7 +183,7 @@ impl Zip {
             return Err(PackingFault::Encrypted.into());
         }
         let start = directory::data_start(&self.octets, entry)?;
-        let section = Section::new(self.octets.clone(), start, entry.packed_octets);
+        let section = Section::of_member(self.octets.clone(), start, entry.packed_octets);
         let account = &self.member.account;
         let unpacked: Box<dyn Read + Send> = match entry.method {
             0 => Box::new(section),
@@ -176,7 +192,10 @@ impl Zip {
             95 => unpacked(Packing::Xz, section, account)?,
             method => return Err(PackingFault::UnknownMethod { method }.into()),
         };
-        Ok(Box::new(Checked::new(unpacked, entry, Arc::clone(account))))
+        self.has_failed.store(false, Ordering::Relaxed);
+        let has_failed = Arc::clone(&self.has_failed);
+        let account = Arc::clone(account);
+        Ok(Box::new(Checked::new(unpacked, entry, account, has_failed)))
     }
 
     /// After the last entry: what the members did not tell themselves.

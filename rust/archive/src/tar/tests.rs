@@ -109,7 +109,7 @@ fn pax_names_and_sizes_win_and_other_kinds_are_passed_over() {
     add(
         EntryType::XHeader,
         "x",
-        "20 path=caf\u{e9}.eml\n12 mtime=1.5\n".as_bytes(),
+        "18 path=caf\u{e9}.eml\n13 mtime=1.5\n".as_bytes(),
     );
     add(EntryType::Regular, "short", MAIL.as_bytes());
     add(EntryType::XHeader, "x", b"22 GNU.sparse.major=1\n");

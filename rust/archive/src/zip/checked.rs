@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind, Read};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use flate2::Crc;
 
@@ -17,11 +18,17 @@ pub(super) struct Checked {
     crc: Crc,
     offset: u64,
     account: Arc<Account>,
+    has_failed: Arc<AtomicBool>,
 }
 
 impl Checked {
-    /// The unpacked octets of this entry.
-    pub(super) fn new(reader: Box<dyn Read + Send>, entry: &Entry, account: Arc<Account>) -> Self {
+    /// The unpacked octets of this entry; `has_failed` is set with the first fault.
+    pub(super) fn new(
+        reader: Box<dyn Read + Send>,
+        entry: &Entry,
+        account: Arc<Account>,
+        has_failed: Arc<AtomicBool>,
+    ) -> Self {
         Self {
             reader,
             size: entry.octets,
@@ -29,6 +36,7 @@ impl Checked {
             crc: Crc::new(),
             offset: 0,
             account,
+            has_failed,
         }
     }
 
@@ -41,13 +49,8 @@ impl Checked {
             _ => PackingFault::Damaged { packing, offset }.into(),
         }
     }
-}
 
-impl Read for Checked {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if buffer.is_empty() {
-            return Ok(0);
-        }
+    fn read_checked(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.reader.read(buffer);
         let octets = read.map_err(|error| self.fault_of(error))?;
         self.offset = self.offset.saturating_add(octets as u64);
@@ -61,5 +64,20 @@ impl Read for Checked {
             return Err(PackingFault::Damaged { packing, offset }.into());
         }
         Ok(octets)
+    }
+}
+
+impl Read for Checked {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        let read = self.read_checked(buffer);
+        if let Err(error) = &read
+            && error.kind() != ErrorKind::Interrupted
+        {
+            self.has_failed.store(true, Ordering::Relaxed);
+        }
+        read
     }
 }

@@ -16,7 +16,7 @@ const END64_OCTETS: usize = 56;
 /// Octets of an entry, without its name, extra fields and comment.
 const ENTRY_OCTETS: usize = 46;
 /// Octets of a member's own header, without its name and extra fields.
-const LOCAL_OCTETS: usize = 30;
+pub(super) const LOCAL_OCTETS: usize = 30;
 /// The comment at the end may have so many octets.
 const COMMENT_LIMIT: usize = u16::MAX as usize;
 /// The extra field with numbers of 64 bits.
@@ -59,14 +59,14 @@ impl Entry {
 }
 
 impl Directory {
-    /// Finds the directory by the record at the end of the archive.
-    pub(super) fn find(octets: &Octets) -> io::Result<Self> {
+    /// Finds the directory by the record at the end of the archive; `None` where that is cut off.
+    pub(super) fn find(octets: &Octets) -> io::Result<Option<Self>> {
         let size = octets.size();
         let tail_start = size.saturating_sub((END_OCTETS + COMMENT_LIMIT) as u64);
         let mut tail = Vec::new();
         Section::new(octets.clone(), tail_start, u64::MAX).read_to_end(&mut tail)?;
         let Some(at) = end_record(&tail) else {
-            return Err(truncated(size));
+            return Ok(None);
         };
         let record = tail.get(at..).unwrap_or_default();
         let mut end = tail_start.saturating_add(at as u64);
@@ -78,13 +78,13 @@ impl Directory {
         let begin = end.checked_sub(length).ok_or_else(|| damaged(end))?;
         let shift = begin.checked_sub(start).ok_or_else(|| damaged(end))?;
         let section = Section::new(octets.clone(), begin, length);
-        Ok(Self {
+        Ok(Some(Self {
             reader: BufReader::new(section),
             shift,
             size,
             position: begin,
             end,
-        })
+        }))
     }
 
     /// The next entry.
@@ -145,6 +145,29 @@ impl Entry {
     }
 }
 
+impl Entry {
+    /// A member by its own header, which tells less of it.
+    pub(super) fn of_local(fixed: &[u8], name: Vec<u8>, extra: &[u8], header: u64) -> Self {
+        let mut wide = zip64_numbers(extra);
+        let mut widened = |at| match number32(fixed, at) {
+            IN_EXTRA => wide.next().unwrap_or(IN_EXTRA),
+            number => number,
+        };
+        let octets = widened(22);
+        let packed_octets = widened(18);
+        Self {
+            name,
+            method: number16(fixed, 8),
+            checksum: u32::try_from(number32(fixed, 14)).unwrap_or_default(),
+            packed_octets,
+            octets,
+            flags: number16(fixed, 6),
+            is_link: false,
+            header,
+        }
+    }
+}
+
 /// Where a member's octets begin: behind its own header, whose name and extra fields are its own, too.
 pub(super) fn data_start(octets: &Octets, entry: &Entry) -> io::Result<u64> {
     let mut section = Section::new(octets.clone(), entry.header, LOCAL_OCTETS as u64);
@@ -155,7 +178,7 @@ pub(super) fn data_start(octets: &Octets, entry: &Entry) -> io::Result<u64> {
     }
     let names = u64::from(number16(&header, 26)) + u64::from(number16(&header, 28));
     let start = section.position().saturating_add(names);
-    if start.saturating_add(entry.packed_octets) > octets.size() {
+    if start > octets.size() {
         return Err(damaged(entry.header));
     }
     Ok(start)
@@ -219,7 +242,7 @@ fn number_at<const OCTETS: usize>(record: &[u8], at: usize) -> [u8; OCTETS] {
     octets.copied().unwrap_or([0; OCTETS])
 }
 
-fn number16(record: &[u8], at: usize) -> u16 {
+pub(super) fn number16(record: &[u8], at: usize) -> u16 {
     u16::from_le_bytes(number_at(record, at))
 }
 
@@ -231,7 +254,7 @@ fn number64(record: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(number_at(record, at))
 }
 
-fn truncated(offset: u64) -> io::Error {
+pub(super) fn truncated(offset: u64) -> io::Error {
     let packing = Packing::Zip;
     PackingFault::Truncated { packing, offset }.into()
 }

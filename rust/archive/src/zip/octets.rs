@@ -70,6 +70,8 @@ pub(super) struct Section {
     octets: Octets,
     position: u64,
     end: u64,
+    /// The archive ends before the section does, and that is a fault.
+    is_cut: bool,
 }
 
 impl Section {
@@ -80,6 +82,16 @@ impl Section {
             octets,
             position: start,
             end,
+            is_cut: false,
+        }
+    }
+
+    /// So many octets from `start` on, which must all be there.
+    pub(super) fn of_member(octets: Octets, start: u64, length: u64) -> Self {
+        let is_cut = start.saturating_add(length) > octets.size();
+        Self {
+            is_cut,
+            ..Self::new(octets, start, length)
         }
     }
 
@@ -94,7 +106,12 @@ impl Read for Section {
         let most = to_index(self.end.saturating_sub(self.position)).min(buffer.len());
         let space = buffer.get_mut(..most).unwrap_or_default();
         if space.is_empty() {
-            return Ok(0);
+            let is_cut = self.is_cut && !buffer.is_empty();
+            return if is_cut {
+                Err(ErrorKind::UnexpectedEof.into())
+            } else {
+                Ok(0)
+            };
         }
         let read = self.octets.read_at(space, self.position)?;
         self.position = self.position.saturating_add(read as u64);

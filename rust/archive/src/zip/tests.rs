@@ -92,6 +92,7 @@ fn archives_in_archives_are_read_three_levels_deep() {
     let middle = archive(&[("b.zip", &inner), ("x.eml", MAIL.as_bytes())]);
     let outer = archive(&[("c.zip", &middle), ("y.eml", MAIL.as_bytes())]);
     let read3 = read(&[&scratch.write("a.zip", &outer)]);
+    assert!(read3.problems.is_empty(), "{:?}", read3.sentences());
     assert_eq!(
         read3.ids(),
         [
@@ -207,6 +208,31 @@ fn hostile_91_each_bad_member_is_one_sentence_and_the_rest_goes_on() {
         };
         assert!(read.sentences()[0].contains(name) && !read.problems[0].is_whole_input());
     }
+}
+
+#[test]
+fn hostile_91_a_cut_archive_keeps_what_stands_before() {
+    let scratch = Scratch::new();
+    let octets = archive(&[
+        ("1.eml", MAIL.as_bytes()),
+        ("image", &vec![b'x'; 100_000]),
+        ("notes", b"# x"),
+        ("box", MBOX.as_bytes()),
+    ]);
+    for length in (150..octets.len()).step_by(100) {
+        let read = read(&[&scratch.write("a.zip", &octets[..length])]);
+        assert_eq!(read.texts()[0], MAIL, "{length}");
+        assert_eq!(read.problems.len(), 1, "{length} {:?}", read.sentences());
+        let sentence = &read.sentences()[0];
+        assert!(
+            sentence.contains("its ZIP data end too early"),
+            "{length} {sentence}"
+        );
+    }
+    let box_at = last(&octets, b"From b");
+    let read = read(&[&scratch.write("a.zip", &octets[..box_at])]);
+    assert_eq!(read.ids(), ["a.zip/1.eml", "a.zip/box:32"]);
+    assert!(read.sentences()[0].contains("a.zip/box: "));
 }
 
 #[test]
