@@ -171,6 +171,9 @@ pub enum PackingFault {
         "has another size than its archive tells; take another copy of the archive and run again"
     )]
     WrongSize,
+    /// A member of a tar archive that is stored without its holes.
+    #[error("is stored as a sparse file, which is not read; unpack it by hand and name the result")]
+    Sparse,
     /// A tar archive without the two empty blocks at its end.
     #[error("has no mark at its end and may be cut; compare it with another copy")]
     NoEndMark,

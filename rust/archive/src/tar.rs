@@ -138,17 +138,7 @@ impl Tar {
                     .then_some(Found::Nothing)
                     .ok_or_else(|| self.damaged())
             }
-            EntryKind::File => {
-                let extensions = std::mem::take(&mut self.extensions);
-                let size = extensions.size.unwrap_or(entry.size);
-                lock(&self.blocks).begin_data(size);
-                let name = extensions.name.unwrap_or(entry.name);
-                if extensions.is_sparse {
-                    return Ok(reading.pass_over());
-                }
-                self.read_member(&name, reading)
-            }
-            EntryKind::Other { is_file } => {
+            EntryKind::File | EntryKind::Sparse | EntryKind::Other => {
                 let extensions = std::mem::take(&mut self.extensions);
                 let size = extensions.size.unwrap_or(entry.size);
                 let mut blocks = lock(&self.blocks);
@@ -156,13 +146,24 @@ impl Tar {
                 blocks.begin_data(if entry.has_data { size } else { 0 });
                 drop(blocks);
                 skipped.map_err(|error| self.failed(error))?;
-                Ok(if is_file {
-                    reading.pass_over()
-                } else {
-                    Found::Nothing
-                })
+                let name = extensions.name.unwrap_or(entry.name);
+                match entry.kind {
+                    EntryKind::Other => Ok(Found::Nothing),
+                    EntryKind::File if !extensions.is_sparse => self.read_member(&name, reading),
+                    _ => self.refuse_sparse(&name, reading),
+                }
             }
         }
+    }
+
+    /// Its mail would have gaps; what is passed over by its name is no loss.
+    fn refuse_sparse(&self, name: &[u8], reading: &Reading) -> Result<Found, SourceProblem> {
+        let name = MemberName::new(name);
+        let Some(place) = name.place() else {
+            return Ok(reading.pass_over());
+        };
+        let member = self.member.inner(&name, place, None);
+        Err(member.problem(PackingFault::Sparse))
     }
 
     fn read_member(&mut self, name: &[u8], reading: &Reading) -> Result<Found, SourceProblem> {

@@ -38,10 +38,10 @@ pub(super) struct Entry {
 pub(super) enum EntryKind {
     File,
     Extension(Extension),
-    /// A folder, link, device or pipe, or a file that has holes.
-    Other {
-        is_file: bool,
-    },
+    /// A file that has holes, in the old form of GNU.
+    Sparse,
+    /// A folder, link, device or pipe.
+    Other,
 }
 
 /// A header whose data say more of the next member.
@@ -79,9 +79,8 @@ fn entry_of(header: &Header, size: u64) -> Entry {
             EntryType::GNULongLink | EntryType::XGlobalHeader => {
                 EntryKind::Extension(Extension::Unneeded)
             }
-            other => EntryKind::Other {
-                is_file: other == EntryType::GNUSparse,
-            },
+            EntryType::GNUSparse => EntryKind::Sparse,
+            _ => EntryKind::Other,
         },
         name: header.path_bytes().into_owned(),
         size,
@@ -168,6 +167,10 @@ impl Extensions {
                     Some(size) => self.size = Some(size),
                     None => return false,
                 },
+                b"GNU.sparse.name" => {
+                    self.name = Some(value.to_vec());
+                    self.is_sparse = true;
+                }
                 _ if keyword.starts_with(b"GNU.sparse.") => self.is_sparse = true,
                 _ => {}
             }

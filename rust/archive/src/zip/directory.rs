@@ -23,6 +23,8 @@ const COMMENT_LIMIT: usize = u16::MAX as usize;
 const ZIP64_EXTRA: u16 = 1;
 /// A number of 32 bits that stands in the extra field.
 const IN_EXTRA: u64 = u32::MAX as u64;
+/// The file type of a symbolic link, as Unix writers note it.
+const SYMBOLIC_LINK: u16 = 0o120_000;
 /// Flags of encryption: of the member, strong, of the directory.
 const ENCRYPTED_FLAGS: u16 = 1 | 1 << 6 | 1 << 13;
 
@@ -139,7 +141,7 @@ impl Entry {
             packed_octets,
             octets,
             flags: number16(fixed, 8),
-            is_link: is_unix && !matches!(file_type, 0 | 0o100_000),
+            is_link: is_unix && file_type == SYMBOLIC_LINK,
             header,
         }
     }
