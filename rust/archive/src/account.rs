@@ -153,3 +153,37 @@ impl Read for FileOctets {
         Ok(octets)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn free_octets_and_ratio_at_n_minus_1_n_and_n_plus_1() {
+        let budget = Budget {
+            free_octets: 100,
+            ratio: 50,
+            ..Budget::default()
+        };
+        for (taken, limit) in [(0, 100), (1, 100), (2, 100), (3, 150)] {
+            for (given, is_bomb) in [(limit - 1, false), (limit, false), (limit + 1, true)] {
+                let account = Account::of_stream(Progress::default(), budget);
+                account.take(taken);
+                assert_eq!(account.give(given).is_err(), is_bomb, "{taken} {given}");
+                assert_eq!(account.is_overdrawn(), is_bomb);
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_counts_as_its_size_whatever_is_read_of_it() {
+        for taken in [0, 5, 10, 11] {
+            let progress = Progress::default();
+            let account = Account::of_file(10, progress.clone(), Budget::default());
+            account.take(taken);
+            assert_eq!(progress.octets_read(), taken.min(10));
+            drop(account);
+            assert_eq!(progress.octets_read(), 10);
+        }
+    }
+}

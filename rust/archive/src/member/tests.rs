@@ -256,16 +256,43 @@ fn hostile_90_a_bomb_ends_its_source_and_keeps_what_came_before() {
 }
 
 #[test]
-fn a_window_of_zstd_that_is_too_large_is_refused() {
+fn zstd_window_log_max_at_n_minus_1_n_and_n_plus_1() {
     let scratch = Scratch::new();
-    // A frame's header alone: a window of 2^28 octets, one raw block, the last.
-    let frame = [0x28, 0xb5, 0x2f, 0xfd, 0, 18 << 3, 9, 0, 0, b'x'];
-    let read = read(&[&scratch.write("box", frame)]);
-    assert!(
-        read.sentences()[0].ends_with("its zstd data need more than 128 MiB of memory to unpack; unpack it by hand and name the result."),
-        "{:?}",
-        read.sentences()
-    );
+    for (window_log, is_refused) in [(26, false), (27, false), (28, true)] {
+        // A frame's header with its window, then one raw block, the last.
+        let window = (window_log - 10) << 3;
+        let frame = [0x28, 0xb5, 0x2f, 0xfd, 0, window, 9, 0, 0, b'x'];
+        let sentence = &read(&[&scratch.write("box", frame)]).sentences()[0];
+        let expected = "box: its zstd data need more than 128 MiB of memory to unpack; unpack it by hand and name the result.";
+        assert_eq!(sentence.ends_with(expected), is_refused, "{sentence}");
+        assert_eq!(sentence.contains("is neither a mail"), !is_refused);
+    }
+}
+
+#[test]
+fn xz_memory_limit_below_and_above() {
+    let scratch = Scratch::new();
+    // The dictionary's size as an exponent in half steps: 64, 96, 128, 192 MiB.
+    for (dictionary, is_refused) in [(28, false), (29, false), (30, false), (31, true)] {
+        let mut octets = xz(MAIL);
+        let header = &mut octets[12..];
+        let end = (usize::from(header[0]) + 1) * 4 - 4;
+        header[4] = dictionary;
+        let mut crc = flate2::Crc::new();
+        crc.update(&header[..end]);
+        header[end..end + 4].copy_from_slice(&crc.sum().to_le_bytes());
+        let read = read(&[&scratch.write("x", octets)]);
+        assert_eq!(
+            (read.messages.len(), read.problems.len()),
+            if is_refused { (0, 1) } else { (1, 0) }
+        );
+        let expected = "x: its xz data need more than 160 MiB of memory to unpack; unpack it by hand and name the result.";
+        assert!(
+            read.sentences()
+                .iter()
+                .all(|sentence| sentence.ends_with(expected))
+        );
+    }
 }
 
 #[test]
