@@ -91,7 +91,7 @@ impl Tar {
             return if is_marked {
                 Ok(Found::Nothing)
             } else {
-                Err(self.member.problem(PackingFault::NoEndMark))
+                Err(self.failed(PackingFault::NoEndMark.into()))
             };
         };
         match (self.state, Block::of(&block)) {
@@ -114,8 +114,7 @@ impl Tar {
     fn damaged(&self) -> SourceProblem {
         let packing = Packing::Tar;
         let offset = lock(&self.blocks).position;
-        self.member
-            .problem(PackingFault::Damaged { packing, offset })
+        self.failed(PackingFault::Damaged { packing, offset }.into())
     }
 
     fn failed(&self, error: io::Error) -> SourceProblem {
@@ -171,7 +170,7 @@ impl Tar {
         let limit = reading.budget.members;
         if self.members > limit {
             self.state = State::Done;
-            return Err(self.member.problem(PackingFault::TooManyMembers { limit }));
+            return Err(self.failed(PackingFault::TooManyMembers { limit }.into()));
         }
         // Old archives write a folder as a file whose name ends so.
         if name.ends_with(b"/") {

@@ -138,7 +138,7 @@ impl Zip {
         let limit = reading.budget.members;
         if self.members > limit {
             self.state = State::Done;
-            return Err(self.member.problem(PackingFault::TooManyMembers { limit }));
+            return Err(self.failed(PackingFault::TooManyMembers { limit }.into()));
         }
         if entry.is_folder_or_link() {
             return Ok(Found::Nothing);
