@@ -113,7 +113,7 @@ def test_nothing_readable_is_fatal(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("magic", "word"),
-    [(b"!BDN\0\0\0\0", "readpst"), (b"PK\x03\x04rest", "zip"), (b"\x1f\x8brest", "gz")],
+    [(b"!BDN\0\0\0\0", "readpst"), (b"PK\x03\x04rest", "ZIP"), (b"\x1f\x8brest", "gzip")],
 )
 def test_an_unknown_format_is_refused_with_a_way_out(
     tmp_path: Path, magic: bytes, word: str

@@ -13,12 +13,17 @@ use bytes::Bytes;
 use mailauth_core::verdict::ErrorReason;
 use nix::fcntl::OFlag;
 
-use crate::kind::{ForeignStore, HEAD_OCTETS, Kind, UnreadKind};
+use crate::account::{Account, FileOctets};
+use crate::kind::{HEAD_OCTETS, Kind, UnreadKind};
 use crate::mbox::Mbox;
+use crate::member::{Member, foreign, has_second_message, recognise_file, unread};
+use crate::packing::Budget;
 use crate::problem::SourceProblem;
 use crate::stored_message::StoredMessage;
 use crate::stream::{Progress, Stream};
+use crate::watched::watch_file;
 use crate::window::{Pool, Window};
+use crate::zip::Zip;
 
 mod stores;
 pub(crate) use stores::is_read_with_body;
@@ -29,6 +34,15 @@ pub(crate) struct Reading {
     pub(crate) pool: Arc<Pool>,
     pub(crate) progress: Progress,
     pub(crate) message_octet_limit: u64,
+    pub(crate) budget: Budget,
+}
+
+impl Reading {
+    /// Counts a file or member that holds no mail.
+    pub(crate) fn pass_over(&self) -> Found {
+        self.progress.add_skipped_file();
+        Found::Nothing
+    }
 }
 
 /// Something that gives messages, or further sources within itself.
@@ -39,6 +53,11 @@ pub(crate) trait Source: Send {
     /// Begins at a message whose offset an earlier reader gave; false where only reading leads there.
     fn begin_at(&mut self, _offset: u64) -> bool {
         false
+    }
+
+    /// True unless it is one message at most.
+    fn is_many(&self) -> bool {
+        true
     }
 }
 
@@ -54,6 +73,11 @@ pub(crate) enum Found {
 }
 
 impl Found {
+    /// True for a source that is more than one message.
+    pub(crate) fn is_many(&self) -> bool {
+        matches!(self, Self::Inner(source) if source.is_many())
+    }
+
     /// A message that still begins with its From line: whoever wrote it may have quoted the body.
     fn out_of_mbox(self) -> Self {
         match self {
@@ -71,12 +95,21 @@ impl Found {
 pub(crate) enum Place {
     /// A person named it.
     Named,
+    /// A stream that a person named: whatever it is, it is meant as mail.
+    Stream,
     /// In a folder.
     Folder,
     /// In a folder, under a number, as MH names its messages.
     Numbered,
     /// In `cur` or `new` of a Maildir: one message in any case.
     Maildir,
+}
+
+impl Place {
+    /// True for what a person named.
+    pub(crate) fn is_named(self) -> bool {
+        matches!(self, Self::Named | Self::Stream)
+    }
 }
 
 /// A file that is open.
@@ -133,9 +166,10 @@ impl OpenedFile<'_> {
             }
             Kind::Unread(kind) => match self.read_store(kind, &id, &octets)? {
                 Some(found) => found,
-                None => self.refuse_unread(kind),
+                None => self.refuse_with(unread(self.path, self.place, kind)),
             },
-            Kind::Foreign(store) => self.refuse_foreign(store),
+            kind @ (Kind::Compressed(_) | Kind::Tar | Kind::Zip) => return self.unpack(id, kind),
+            Kind::Foreign(store) => self.refuse_with(foreign(self.path, self.place, store)),
             Kind::Mbox if self.is_mbox() => self.mbox(id),
             Kind::Mbox => self.message(id, octets, 0, size)?.map(Found::out_of_mbox),
             Kind::Emlx {
@@ -166,7 +200,9 @@ impl OpenedFile<'_> {
         match self.place {
             Place::Maildir => false,
             Place::Numbered => self.has_second_message(),
-            Place::Named | Place::Folder => !self.has_extension("eml") || self.has_second_message(),
+            Place::Named | Place::Stream | Place::Folder => {
+                !self.has_extension("eml") || self.has_second_message()
+            }
         }
     }
 
@@ -175,18 +211,10 @@ impl OpenedFile<'_> {
             progress: Progress::default(),
             ..self.reading.clone()
         };
-        let Ok(mut mbox) = self.open_mbox(String::new(), &quiet) else {
+        let Ok(mbox) = self.open_mbox(String::new(), &quiet) else {
             return true;
         };
-        let mut messages = 0;
-        while messages < 2 {
-            match mbox.next_found(&quiet) {
-                Some(Ok(_)) => messages += 1,
-                Some(Err(_)) => {}
-                None => return false,
-            }
-        }
-        true
+        has_second_message(mbox, &quiet)
     }
 
     fn mbox(&self, id: String) -> Result<Found, SourceProblem> {
@@ -249,30 +277,33 @@ impl OpenedFile<'_> {
         Ok(octets.slice(start.min(end)..end))
     }
 
-    fn refuse_unread(&self, kind: UnreadKind) -> Result<Found, SourceProblem> {
-        let is_whole_input = self.place == Place::Named;
-        if is_whole_input || kind.may_hide_mail() {
-            let path = self.path.to_owned();
-            return Err(SourceProblem::NotReadYet {
-                path,
-                kind,
-                is_whole_input,
-            });
-        }
-        Ok(self.pass_over())
+    fn refuse_with(&self, problem: Option<SourceProblem>) -> Result<Found, SourceProblem> {
+        problem.map_or_else(|| Ok(self.pass_over()), Err)
     }
 
-    fn refuse_foreign(&self, store: ForeignStore) -> Result<Found, SourceProblem> {
-        let is_whole_input = self.place == Place::Named;
-        if is_whole_input || store == ForeignStore::Outlook || self.has_extension("msg") {
-            let path = self.path.to_owned();
-            return Err(SourceProblem::Foreign {
-                path,
-                store,
-                is_whole_input,
-            });
+    /// Reads what is compressed or a container; a ZIP archive by seeking.
+    fn unpack(self, id: String, kind: Kind) -> io::Result<Result<Found, SourceProblem>> {
+        let Reading {
+            progress, budget, ..
+        } = self.reading;
+        let account = Account::of_file(self.metadata.len(), progress.clone(), *budget);
+        let member = Member {
+            path: self.path.to_owned(),
+            id,
+            position: None,
+            place: self.place,
+            level: 0,
+            account: Arc::clone(&account),
+        };
+        if kind == Kind::Zip {
+            let file = self.file.try_clone()?;
+            let zip = Zip::of_file(member.clone(), file, &self.metadata);
+            return Ok(zip.map(|zip| watch_file(&member, Box::new(zip), self.file, self.metadata)));
         }
-        Ok(self.pass_over())
+        let file = self.file.try_clone()?;
+        let reader = Box::new(FileOctets::new(file, &self.metadata, account));
+        let file = Some((self.file, self.metadata));
+        Ok(recognise_file(member, reader, self.reading, file))
     }
 
     fn refuse(&self, kind: Kind) -> Result<Found, SourceProblem> {
@@ -285,9 +316,8 @@ impl OpenedFile<'_> {
     }
 
     fn pass_over(&self) -> Found {
-        self.reading.progress.add_skipped_file();
         self.reading.progress.add_octets(self.metadata.len());
-        Found::Nothing
+        self.reading.pass_over()
     }
 }
 

@@ -190,6 +190,7 @@ impl JsonLines {
                 octets
             },
             is_mbox: false,
+            offset: None,
             notes: Vec::new(),
             envelope: Some(row.envelope),
         }

@@ -6,6 +6,10 @@
 use memchr::memchr;
 
 use crate::border::{begins_with_field, field_name_length, first_border, first_from_line};
+use crate::compressed::compression_of;
+use crate::packing::Packing;
+use crate::tar::is_tar;
+use crate::zip::is_zip;
 
 /// Octets that are looked at to recognise a kind.
 pub(crate) const HEAD_OCTETS: usize = 64 << 10;
@@ -23,6 +27,12 @@ pub(crate) enum Kind {
     Mbox,
     /// The first line is a header field, but none is known from mail.
     Fields,
+    /// What is compressed, to be recognised again when it is unpacked.
+    Compressed(Packing),
+    /// A tar archive.
+    Tar,
+    /// A ZIP archive.
+    Zip,
     /// A container or table that may hold mail and is not read yet.
     Unread(UnreadKind),
     /// A store without the original octets.
@@ -35,18 +45,8 @@ pub(crate) enum Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UnreadKind {
-    /// RFC 1952.
-    Gzip,
-    /// RFC 8878.
-    Zstandard,
-    /// The .xz container.
-    Xz,
     /// The .bz2 container.
     Bzip2,
-    /// A ZIP archive.
-    Zip,
-    /// A tar archive.
-    Tar,
     /// A Parquet table.
     Parquet,
     /// An Arrow file.
@@ -132,19 +132,19 @@ impl Kind {
 
     fn by_magic(head: &[u8]) -> Option<Self> {
         use UnreadKind as Unread;
+        if let Some(packing) = compression_of(head) {
+            return Some(Self::Compressed(packing));
+        }
         let unread = match head {
-            [0x1f, 0x8b, ..] => Unread::Gzip,
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => Unread::Zstandard,
-            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Unread::Xz,
             [b'B', b'Z', b'h', b'1'..=b'9', b'1' | 0x17, ..] => Unread::Bzip2,
-            [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Unread::Zip,
+            _ if is_zip(head) => return Some(Self::Zip),
             [b'P', b'A', b'R', b'1', ..] => Unread::Parquet,
             [b'A', b'R', b'R', b'O', b'W', b'1', ..] => Unread::Arrow,
             [b'!', b'B', b'D', b'N', ..] => return Some(Self::Foreign(ForeignStore::Outlook)),
             [0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1, ..] => {
                 return Some(Self::Foreign(ForeignStore::CompoundFile));
             }
-            _ if head.get(257..262) == Some(b"ustar") => Unread::Tar,
+            _ if is_tar(head) => return Some(Self::Tar),
             _ if is_postfix_queue(head) => Unread::PostfixQueue,
             _ if is_exim_spool(head) => Unread::EximSpool,
             _ => return None,

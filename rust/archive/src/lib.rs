@@ -1,11 +1,14 @@
-//! Finds messages in mbox files, Maildir, trees of mail files and streams.
+//! Finds messages in mbox files, Maildir, trees of mail files, archives and streams.
 //!
 //! The map: [`Sources`] walks the inputs in their order; `file` opens one file, `kind` recognises it by its content;
+//! `member` is the door to octets without a file of their own, which `compressed`, `tar` and `zip` unpack;
 //! `tree` and `listing` walk folders; `mbox` splits by the borders that `border` and `content_length` know; `window` and `stream` hold the
 //! octets. `json_lines` and `parquet_table` read tables, `postfix_queue` and `exim_spool` spools, `public_inbox` git. Files only: no Python, no sockets, no rules of any protocol, nothing is ever written.
 #![forbid(unsafe_code)]
 
+mod account;
 mod border;
+mod compressed;
 mod content_length;
 mod exim_spool;
 mod file;
@@ -17,25 +20,33 @@ mod kind;
 mod listing;
 mod maildir;
 mod mbox;
+mod member;
+mod member_name;
+mod packing;
 mod parquet_table;
 mod postfix_queue;
 mod problem;
 mod public_inbox;
 mod single;
+mod sniffed;
 mod sources;
 mod spool;
 mod store_fault;
 mod stored_message;
 mod stream;
 mod table_columns;
+mod tar;
 mod tree;
 mod units;
+mod watched;
 mod window;
+mod zip;
 
 #[cfg(test)]
 mod scratch;
 
 pub use kind::{ForeignStore, UnreadKind};
+pub use packing::{Packing, PackingFault};
 pub use problem::SourceProblem;
 pub use sources::{Options, Position, Sources, WINDOW_OCTETS};
 pub use store_fault::{RowFault, StoreFault};

@@ -326,11 +326,10 @@ impl Mbox {
     fn report_ending(&mut self, ending: Ending) {
         let path = self.path.clone();
         match ending {
-            Ending::Failed(source) => self.problems.push_back(SourceProblem::Unreadable {
-                path,
-                is_whole_input: false,
-                source,
-            }),
+            Ending::Failed(source) => {
+                let problem = SourceProblem::of_reading(path, false, source);
+                self.problems.push_back(problem);
+            }
             Ending::Shrank => self.problems.push_back(SourceProblem::Shrank { path }),
             Ending::End if self.state == State::Done && self.window.stream().has_changed() => {
                 self.problems.push_back(SourceProblem::Changed { path });

@@ -125,6 +125,7 @@ impl ParquetTable {
                     octets
                 },
                 is_mbox: false,
+                offset: None,
                 notes: Vec::new(),
                 envelope: Some(envelope),
             })));

@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use crate::kind::{ForeignStore, UnreadKind};
+use crate::packing::PackingFault;
 use crate::store_fault::StoreFault;
 
 /// A fault of an input or of one file of it.
@@ -112,6 +113,16 @@ pub enum SourceProblem {
         /// True when it is the named input itself.
         is_whole_input: bool,
     },
+    /// Compressed or contained octets that cannot be unpacked, or not to their end.
+    #[error("{}: {fault}.", shown(path))]
+    Packed {
+        /// The file or stream, or the member with the path of its container before it.
+        path: PathBuf,
+        /// What is wrong.
+        fault: PackingFault,
+        /// True when it is the named input itself.
+        is_whole_input: bool,
+    },
     /// A store without the original octets.
     #[error("{}: is {}; {}.", shown(path), store.noun(), store.way_out())]
     Foreign {
@@ -169,6 +180,22 @@ pub enum SourceProblem {
 }
 
 impl SourceProblem {
+    /// The problem of octets that could not be read on.
+    pub(crate) fn of_reading(path: PathBuf, is_whole_input: bool, source: io::Error) -> Self {
+        match PackingFault::of(&source) {
+            Some(fault) => Self::Packed {
+                path,
+                fault,
+                is_whole_input,
+            },
+            None => Self::Unreadable {
+                path,
+                is_whole_input,
+                source,
+            },
+        }
+    }
+
     /// The file, folder or stream at fault; `-` for standard input.
     pub fn path(&self) -> &Path {
         match self {
@@ -183,6 +210,7 @@ impl SourceProblem {
             | Self::NotMail { path }
             | Self::NotAFile { path }
             | Self::NotReadYet { path, .. }
+            | Self::Packed { path, .. }
             | Self::Foreign { path, .. }
             | Self::Store { path, .. }
             | Self::NoMail { path }
@@ -203,6 +231,7 @@ impl SourceProblem {
             Self::Unreadable { is_whole_input, .. }
             | Self::NotReadYet { is_whole_input, .. }
             | Self::Store { is_whole_input, .. }
+            | Self::Packed { is_whole_input, .. }
             | Self::Foreign { is_whole_input, .. } => *is_whole_input,
             Self::NamedTwice { .. }
             | Self::Vanished { .. }
@@ -217,12 +246,7 @@ impl SourceProblem {
 impl UnreadKind {
     fn noun(self) -> &'static str {
         match self {
-            Self::Gzip => "gzip",
-            Self::Zstandard => "zstd",
-            Self::Xz => "xz",
             Self::Bzip2 => "bzip2",
-            Self::Zip => "a ZIP archive",
-            Self::Tar => "a tar archive",
             Self::Parquet => "a Parquet table",
             Self::Arrow => "an Arrow file",
             Self::Json => "JSON",
@@ -233,11 +257,7 @@ impl UnreadKind {
 
     fn way_out(self) -> &'static str {
         match self {
-            Self::Gzip => "pipe what `gzip -dc` gives into `-`",
-            Self::Zstandard => "pipe what `zstd -dc` gives into `-`",
-            Self::Xz => "pipe what `xz -dc` gives into `-`",
             Self::Bzip2 => "pipe what `bzip2 -dc` gives into `-`",
-            Self::Zip | Self::Tar => "unpack it and name the folder",
             Self::Parquet | Self::Arrow | Self::Json => "write its messages as files or as mbox",
             Self::PostfixQueue => "write the message with `postcat -bh`",
             Self::EximSpool => "write the message with `exim -Mvc`",

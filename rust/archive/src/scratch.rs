@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::packing::Budget;
 use crate::{Options, SourceProblem, Sources, StoredMessage};
 
 pub(crate) const MAIL: &str = "From: a@example.net\n\nx\n";
@@ -59,8 +60,14 @@ pub(crate) struct Read {
 
 impl Read {
     pub(crate) fn of(inputs: &[PathBuf], options: Options) -> Self {
+        Self::within(inputs, options, Budget::default())
+    }
+
+    pub(crate) fn within(inputs: &[PathBuf], options: Options, budget: Budget) -> Self {
         let mut read = Self::default();
-        for item in Sources::open(inputs, options).unwrap() {
+        let mut sources = Sources::open(inputs, options).unwrap();
+        sources.reading.budget = budget;
+        for item in sources {
             match item {
                 Ok(message) => read.messages.push(message),
                 Err(problem) => read.problems.push(problem),

@@ -1,7 +1,7 @@
 //! An ordered list of inputs and the messages they give.
 //!
 //! An input that cannot be read is one item of the iteration, and the next input goes on. Readers nest: a folder holds
-//! files, a file holds messages; containers will be further levels of the same stack.
+//! files, a file holds messages; containers are further levels of the same stack.
 
 use std::collections::VecDeque;
 use std::fs::{self, File, Metadata};
@@ -12,18 +12,17 @@ use std::sync::Arc;
 
 use mailauth_core::message::MESSAGE_OCTET_LIMIT;
 
+use crate::account::{Account, Metered};
 use crate::file::{Found, Place, Reading, Source, is_read_with_body, read_file, unreadable};
 use crate::id::Rivals;
-use crate::json_lines::{JsonLines, fault_of_form};
-use crate::kind::{HEAD_OCTETS, Kind, UnreadKind};
-use crate::mbox::Mbox;
+use crate::member::{Member, recognise};
+use crate::packing::Budget;
 use crate::problem::SourceProblem;
 use crate::public_inbox::PublicInbox;
-use crate::single::Single;
 use crate::stored_message::StoredMessage;
-use crate::stream::{Ending, Progress, Stream};
+use crate::stream::Progress;
 use crate::tree::Tree;
-use crate::window::{Pool, Window};
+use crate::window::Pool;
 
 /// Octets of a window: it holds some hundred messages and is read in one go.
 pub const WINDOW_OCTETS: usize = 8 << 20;
@@ -53,7 +52,7 @@ pub struct Sources {
     inputs: VecDeque<Input>,
     open: Vec<Box<dyn Source>>,
     standard_input: Option<Box<dyn Read + Send>>,
-    reading: Reading,
+    pub(crate) reading: Reading,
     /// Inputs that were opened or passed over.
     opened: usize,
     /// The input being read.
@@ -133,6 +132,7 @@ impl Sources {
                 pool: Arc::new(Pool::new(options.window_octets)),
                 progress: Progress::default(),
                 message_octet_limit: options.message_octet_limit,
+                budget: Budget::default(),
             },
             opened: 0,
             current: PathBuf::new(),
@@ -261,44 +261,18 @@ impl Sources {
         id: String,
         reader: Box<dyn Read + Send>,
     ) -> Result<Found, SourceProblem> {
-        let stream = Stream::of_reader(reader, self.reading.progress.clone());
-        let mut window = Window::new(stream, Arc::clone(&self.reading.pool));
-        window.read_on(0, HEAD_OCTETS as u64, u64::MAX);
-        let octets = window.octets_from(0);
-        let head = octets.get(..HEAD_OCTETS).unwrap_or(octets);
-        let is_whole_input = true;
-        match Kind::of(head) {
-            Kind::Empty => match window.take_ending() {
-                Ending::Failed(source) => Err(SourceProblem::Unreadable {
-                    path,
-                    is_whole_input,
-                    source,
-                }),
-                _ => Err(SourceProblem::Empty { path }),
-            },
-            Kind::Unread(UnreadKind::Json) => match fault_of_form(head) {
-                Some(fault) => Err(fault.of(&path, is_whole_input)),
-                None => Ok(Found::Inner(Box::new(JsonLines::new(path, id, window)))),
-            },
-            Kind::Unread(kind) if kind.is_read_from_files() => {
-                Err(kind.needs_file().of(&path, is_whole_input))
-            }
-            Kind::Unread(kind) => Err(SourceProblem::NotReadYet {
-                path,
-                kind,
-                is_whole_input,
-            }),
-            Kind::Foreign(store) => Err(SourceProblem::Foreign {
-                path,
-                store,
-                is_whole_input,
-            }),
-            Kind::Mbox => Ok(Found::Inner(Box::new(Mbox::new(path, id, window)))),
-            Kind::Mail | Kind::Fields | Kind::Emlx { .. } | Kind::Other => {
-                let id = format!("{id}:0");
-                Ok(Found::Inner(Box::new(Single::new(path, id, window))))
-            }
-        }
+        let progress = self.reading.progress.clone();
+        let account = Account::of_stream(progress, self.reading.budget);
+        let reader = Box::new(Metered::new(reader, Arc::clone(&account)));
+        let member = Member {
+            path,
+            id,
+            position: Some(0),
+            place: Place::Stream,
+            level: 0,
+            account,
+        };
+        recognise(member, reader, &self.reading)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Octets in order, out of a file (by pread, so that the handle may be shared) or any reader.
 //!
-//! Whatever unpacks a compressed source will be one more reader here. A file is read to the size it had when it was
+//! Whatever unpacks a compressed source is one more reader here. A file is read to the size it had when it was
 //! opened; one that shrinks meanwhile ends early and says so.
 
 use std::fs::{File, Metadata};
@@ -61,7 +61,11 @@ pub(crate) struct Stream {
 
 enum Origin {
     File(OpenFile),
-    Reader(Box<dyn Read + Send>),
+    Reader {
+        reader: Box<dyn Read + Send>,
+        /// Octets not read yet, where that is known for certain.
+        left: Option<u64>,
+    },
 }
 
 struct OpenFile {
@@ -85,10 +89,19 @@ impl Stream {
 
     /// Streams whatever the reader gives.
     pub(crate) fn of_reader(reader: Box<dyn Read + Send>, progress: Progress) -> Self {
-        Self {
-            origin: Origin::Reader(reader),
-            progress,
-        }
+        let origin = Origin::Reader { reader, left: None };
+        Self { origin, progress }
+    }
+
+    /// Streams what the reader gives; a size must be what it gives for certain.
+    pub(crate) fn of_sized_reader(
+        reader: Box<dyn Read + Send>,
+        size: u64,
+        progress: Progress,
+    ) -> Self {
+        let left = Some(size);
+        let origin = Origin::Reader { reader, left };
+        Self { origin, progress }
     }
 
     /// Goes on at this offset of a file; what lies before counts as read. False for any other stream.
@@ -107,7 +120,7 @@ impl Stream {
     pub(crate) fn size(&self) -> Option<u64> {
         match &self.origin {
             Origin::File(open) => Some(open.size),
-            Origin::Reader(_) => None,
+            Origin::Reader { .. } => None,
         }
     }
 
@@ -115,7 +128,7 @@ impl Stream {
     pub(crate) fn remaining(&self) -> Option<u64> {
         match &self.origin {
             Origin::File(open) => Some(open.size.saturating_sub(open.position)),
-            Origin::Reader(_) => None,
+            Origin::Reader { left, .. } => *left,
         }
     }
 
@@ -123,7 +136,12 @@ impl Stream {
     pub(crate) fn fill(&mut self, buffer: &mut [u8]) -> (usize, Option<Ending>) {
         let (filled, ending) = match &mut self.origin {
             Origin::File(open) => open.fill(buffer),
-            Origin::Reader(reader) => fill_from(buffer, |space, _| reader.read(space)),
+            Origin::Reader { reader, left } => {
+                let (filled, ending) = fill_from(buffer, |space, _| reader.read(space));
+                *left = left.map(|left| left.saturating_sub(filled as u64));
+                let is_at_end = ending.is_none() && *left == Some(0);
+                (filled, is_at_end.then_some(Ending::End).or(ending))
+            }
         };
         self.progress.add_octets(filled as u64);
         (filled, ending)

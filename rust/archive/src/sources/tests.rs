@@ -93,22 +93,26 @@ fn emlx_is_the_mail_between_its_count_and_its_property_list() {
 }
 
 /// First octets, and what is said of them behind the path.
-const REFUSALS: [(&[u8], &str); 11] = [
+const REFUSALS: &[(&[u8], &str)] = &[
     (
         b"\x1f\x8b\x08",
-        "is gzip, which is not read yet; pipe what `gzip -dc` gives into `-`.",
+        "its gzip data end too early, at octet 0 of the unpacked stream; what stands before is kept, take a complete copy and run again.",
     ),
     (
         b"(\xb5/\xfd",
-        "is zstd, which is not read yet; pipe what `zstd -dc` gives into `-`.",
+        "its zstd data end too early, at octet 0 of the unpacked stream; what stands before is kept, take a complete copy and run again.",
     ),
     (
         b"\xfd7zXZ\0",
-        "is xz, which is not read yet; pipe what `xz -dc` gives into `-`.",
+        "its xz data end too early, at octet 0 of the unpacked stream; what stands before is kept, take a complete copy and run again.",
+    ),
+    (
+        b"BZh91AY",
+        "is bzip2, which is not read yet; pipe what `bzip2 -dc` gives into `-`.",
     ),
     (
         b"PK\x03\x04",
-        "is a ZIP archive, which is not read yet; unpack it and name the folder.",
+        "its ZIP data end too early, at octet 4 of the archive or member; what stands before is kept, take a complete copy and run again.",
     ),
     (
         b"PAR1",
@@ -148,7 +152,9 @@ fn what_is_no_mail_is_refused_with_a_way_out() {
         assert!(read.messages.is_empty() && read.problems[0].is_whole_input());
     }
     let tar = [&[b'a'; 257][..], b"ustar\0", &[0; 249]].concat();
-    assert!(read(&[&scratch.write("input", tar)]).sentences()[0].contains("is a tar archive"));
+    assert!(
+        read(&[&scratch.write("input", tar)]).sentences()[0].contains("its tar data are damaged")
+    );
 }
 
 #[test]
@@ -212,10 +218,12 @@ fn standard_input_is_mbox_or_one_message() {
         Read::of(&dash, standard_input("")).sentences(),
         ["standard input: is empty; check where it comes from."]
     );
-    let gzip = Read::of(&dash, standard_input(b"\x1f\x8b\x08"));
+    let parquet = Read::of(&dash, standard_input(b"PAR1"));
     assert_eq!(
-        gzip.sentences(),
-        ["standard input: is gzip, which is not read yet; pipe what `gzip -dc` gives into `-`."]
+        parquet.sentences(),
+        [
+            "standard input: is a Parquet table, which is not read from a stream; write it to a file and name that."
+        ]
     );
 }
 
