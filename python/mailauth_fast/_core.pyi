@@ -9,6 +9,7 @@ __all__ = [
     "LiveResolver",
     "Rows",
     "StaticZone",
+    "VerdictFile",
     "Writer",
     "__version__",
     "author_domain",
@@ -62,6 +63,14 @@ class ArchiveRun:
     @property
     def waiting(self) -> int: ...
     def close(self) -> None: ...
+
+@final
+class VerdictFile:
+    def __new__(cls, path: str | PathLike[str]) -> VerdictFile: ...
+    def __iter__(self) -> Iterator[bytes]: ...
+    def __next__(self) -> bytes: ...
+    @property
+    def metadata(self) -> dict[str, str]: ...
 
 @final
 class Writer:

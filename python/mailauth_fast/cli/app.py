@@ -44,6 +44,11 @@ app.command(
     name="reasons",
     help="Print every reason code with its section and one sentence.",
 )
+app.command(
+    "mailauth_fast.cli.diff:diff",
+    name="diff",
+    help="Compare verdict files, rule books, DNS stores or versions, by cause.",
+)
 
 FATAL = (EngineError, ResolverUnavailable, UnreadableInput)
 """Faults of the environment; every other `MailauthError` is one of usage or configuration."""

@@ -10,6 +10,8 @@ mod live;
 mod python_resolver;
 mod rows;
 mod settings;
+mod verdict_file;
+mod verdict_words;
 mod writer;
 mod zone;
 
@@ -34,6 +36,8 @@ mod _core {
     use super::python_resolver::Delivery;
     #[pymodule_export]
     use super::rows::Rows;
+    #[pymodule_export]
+    use super::verdict_file::VerdictFile;
     #[pymodule_export]
     use super::writer::Writer;
     #[pymodule_export]
