@@ -180,3 +180,58 @@ fn ours<'a>(pairs: impl Iterator<Item = (&'a String, &'a String)>) -> BTreeMap<S
         .filter_map(|(key, value)| Some((key.strip_prefix(METADATA_PREFIX)?.into(), value.clone())))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::columns::record_batch;
+    use arrow_ipc::writer::{FileWriter, StreamWriter};
+    use mailauth_core::verdict::{ErrorReason, Verdict};
+
+    fn batch() -> RecordBatch {
+        let row = |id: &str| Verdict::failed(id.into(), 7, ErrorReason::Truncated);
+        record_batch(&[row("a:0"), row("a:7")]).unwrap()
+    }
+
+    fn lines_of(octets: &[u8], name: &str) -> Result<Vec<u8>, String> {
+        let name = format!("verdict-file-{}-{name}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::write(&path, octets).unwrap();
+        let opened = guarded(|| open(&path));
+        std::fs::remove_file(&path).unwrap();
+        let (_, batches) = opened?;
+        let read = guarded(|| {
+            batches
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(|e| e.to_string())
+        });
+        let lines = read?.iter().map(|batch| json_lines(batch).ok().unwrap());
+        Ok(lines.flatten().collect())
+    }
+
+    #[test]
+    fn arrow_files_and_streams_give_the_rows_of_their_batches() {
+        let (batch, schema) = (batch(), batch().schema());
+        let mut file = FileWriter::try_new(Vec::new(), &schema).unwrap();
+        let mut stream = StreamWriter::try_new(Vec::new(), &schema).unwrap();
+        for _ in 0..2 {
+            file.write(&batch).unwrap();
+            stream.write(&batch).unwrap();
+        }
+        let expected = json_lines(&batch).ok().unwrap().repeat(2);
+        let file = file.into_inner().unwrap();
+        assert_eq!(lines_of(&file, "file").unwrap(), expected);
+        let stream = stream.into_inner().unwrap();
+        assert_eq!(lines_of(&stream, "stream").unwrap(), expected);
+    }
+
+    #[test]
+    fn an_arrow_file_cut_at_any_octet_is_a_fault_not_a_panic() {
+        let mut file = FileWriter::try_new(Vec::new(), &batch().schema()).unwrap();
+        file.write(&batch()).unwrap();
+        let octets = file.into_inner().unwrap();
+        for length in (0..octets.len()).step_by(97) {
+            assert!(lines_of(&octets[..length], "cut").is_err(), "{length}");
+        }
+    }
+}

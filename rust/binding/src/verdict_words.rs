@@ -4,7 +4,8 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::{
-    Array, LargeStringArray, RecordBatch, StringArray, StringViewArray, StructArray,
+    Array, LargeListArray, LargeStringArray, ListArray, RecordBatch, StringArray, StringViewArray,
+    StructArray,
 };
 use serde::Serialize;
 
@@ -181,8 +182,8 @@ struct Signatures<'a> {
 
 impl<'a> Signatures<'a> {
     fn of(list: &'a dyn Array) -> Result<Self, WordsFault> {
-        let small = list.as_list_opt::<i32>().map(|list| list.values());
-        let large = || list.as_list_opt::<i64>().map(|list| list.values());
+        let small = list.as_list_opt::<i32>().map(ListArray::values);
+        let large = || list.as_list_opt::<i64>().map(LargeListArray::values);
         let values = small
             .or_else(large)
             .ok_or_else(|| WordsFault::Foreign("dkim".to_owned()))?;
