@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Json = dict[str, Any]
+ZSTD = "format parquet, compression zstd"
 EMPTY: Json = {
     "error": None,
     "spf": None,
@@ -100,7 +101,7 @@ def test_a_form_is_known_by_its_octets(verdicts: Path, tmp_path: Path, name: str
 
 def test_a_file_that_duckdb_wrote_again_is_read(verdicts: Path, tmp_path: Path) -> None:
     again = tmp_path / "again.parquet"
-    query = f"copy (from '{verdicts / 'a.parquet'}' order by id desc) to '{again}'"
+    query = f"copy (from '{verdicts / 'a.parquet'}' order by id desc) to '{again}' ({ZSTD})"
     duckdb.sql(query)
     done = run("diff", verdicts / "a.jsonl", again, "--format", "json")
     assert done.returncode == FINISHED
@@ -231,8 +232,12 @@ def test_what_is_no_verdict_file_is_named(verdicts: Path, tmp_path: Path) -> Non
         "* replace (struct_pack(result := 'x') as arc)": "column arc.reason is missing",
     }
     for columns, part in faults.items():
-        duckdb.sql(f"from '{good}' select {columns}").write_parquet(str(flat))
+        table = duckdb.sql(f"from '{good}' select {columns}")
+        assert table is not None
+        table.write_parquet(str(flat), compression="zstd")
         one_sentence(run("diff", good, flat), USAGE, "flat.parquet", part)
+    duckdb.sql(f"copy (select 1 as x) to '{flat}' (format parquet, compression snappy)")
+    one_sentence(run("diff", good, flat), FATAL, "compression is not known", "zstd")
     other = tmp_path / "other.jsonl"
     other.write_text('{"id": "x", "error": null}\n')
     one_sentence(run("diff", good, other), USAGE, "other.jsonl", "`spf`")
@@ -245,14 +250,14 @@ def test_what_is_no_verdict_file_is_named(verdicts: Path, tmp_path: Path) -> Non
 def test_a_newer_schema_is_refused_in_one_sentence(verdicts: Path, tmp_path: Path) -> None:
     newer = tmp_path / "newer.parquet"
     metadata = "kv_metadata {'mailauth_fast.schema_version': '2'}"
-    duckdb.sql(f"copy (select 1 as x) to '{newer}' (format parquet, {metadata})")
+    duckdb.sql(f"copy (select 1 as x) to '{newer}' ({ZSTD}, {metadata})")
     one_sentence(run("diff", verdicts / "a.parquet", newer), USAGE, "schema version 2", "newer")
 
 
 def test_the_version_that_wrote_a_file_is_named(verdicts: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.parquet"
     metadata = "kv_metadata {'mailauth_fast.version': '0.0.9'}"
-    duckdb.sql(f"copy (from '{verdicts / 'a.parquet'}') to '{other}' (format parquet, {metadata})")
+    duckdb.sql(f"copy (from '{verdicts / 'a.parquet'}') to '{other}' ({ZSTD}, {metadata})")
     text = run("diff", verdicts / "a.parquet", other).stdout.decode()
     assert "version 0.1.0" in text
     assert "version 0.0.9" in text

@@ -30,6 +30,9 @@ const ARROW_MAGIC: &[u8] = b"ARROW1";
 /// What our keys of a file's metadata begin with.
 const METADATA_PREFIX: &str = "mailauth_fast.";
 
+/// What the reader says of a compression that this build leaves out.
+const UNKNOWN_COMPRESSION: &str = "Disabled feature at compile time";
+
 type Batches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>> + Send>;
 
 /// A Parquet or Arrow file of verdict rows.
@@ -93,11 +96,15 @@ impl VerdictFile {
 }
 
 fn unreadable(path: &Path, problem: &str) -> Fault {
-    let sentence = format!(
-        "{}: cannot be read ({problem}); write it again with verify -o",
+    let (what, way_out) = if problem.contains(UNKNOWN_COMPRESSION) {
+        ("its compression is not known here", "write it with zstd")
+    } else {
+        (problem, "write it again with verify -o")
+    };
+    Fault::Unreadable(format!(
+        "{}: cannot be read ({what}); {way_out}",
         path.display()
-    );
-    Fault::Unreadable(sentence)
+    ))
 }
 
 fn no_verdicts(path: &Path, fault: &WordsFault) -> Fault {
@@ -152,7 +159,7 @@ fn open_parquet(file: File) -> Result<(BTreeMap<String, String>, Batches), Arrow
         );
         COLUMNS
             .iter()
-            .any(|&(root, leaf)| ends == (Some(root), Some(leaf.unwrap_or(root))))
+            .any(|&(root, leaf)| parts == [root] || ends == (Some(root), leaf))
     });
     let mask = ProjectionMask::leaves(schema, wanted.map(|(index, _)| index).collect::<Vec<_>>());
     let reader = builder
@@ -205,7 +212,9 @@ mod tests {
                 .collect::<Result<Vec<_>, _>>()
                 .map_err(|e| e.to_string())
         });
-        let lines = read?.iter().map(|batch| json_lines(batch).ok().unwrap());
+        let lines = read?
+            .into_iter()
+            .map(|batch| json_lines(&batch).ok().unwrap());
         Ok(lines.flatten().collect())
     }
 
