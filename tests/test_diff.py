@@ -236,7 +236,7 @@ def test_what_is_no_verdict_file_is_named(verdicts: Path, tmp_path: Path) -> Non
         assert table is not None
         table.write_parquet(str(flat), compression="zstd")
         one_sentence(run("diff", good, flat), USAGE, "flat.parquet", part)
-    duckdb.sql(f"copy (select 1 as x) to '{flat}' (format parquet, compression snappy)")
+    duckdb.sql(f"copy (from '{good}') to '{flat}' (format parquet, compression snappy)")
     one_sentence(run("diff", good, flat), FATAL, "compression is not known", "zstd")
     other = tmp_path / "other.jsonl"
     other.write_text('{"id": "x", "error": null}\n')
