@@ -96,5 +96,6 @@ class Engine:
         stream: Any = None,
         limit: int | None = None,
         is_watched: bool = False,
+        is_attached: bool = False,
     ) -> ArchiveRun: ...
     def verify_batch(self, messages: Any, envelopes: Any, now: int | str) -> Rows: ...

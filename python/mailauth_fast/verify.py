@@ -145,7 +145,11 @@ class Verifier:
         return Verdicts(self._engine.verify_batch(messages, envelopes, judged_by(now)))
 
     def verify_archive(
-        self, *inputs: Source, now: Now = "received", stream: BinaryIO | None = None
+        self,
+        *inputs: Source,
+        now: Now = "received",
+        stream: BinaryIO | None = None,
+        attached: bool = False,
     ) -> Iterator[Verdicts]:
         """Verify files, folders and archives in bounded memory.
 
@@ -153,6 +157,7 @@ class Verifier:
             inputs: paths; `-` is `stream`.
             now: as for `verify`.
             stream: what `-` reads.
+            attached: mails attached to a mail are rows too, directly behind it (`ID/PART`).
 
         Yields:
             Tables of some thousand rows, in input order.
@@ -160,7 +165,7 @@ class Verifier:
         Raises:
             UnreadableInput: after everything readable was yielded, when something was not.
         """
-        run = self.start_archive([Path(path) for path in inputs], now=now, stream=stream)
+        run = self.start_archive([Path(path) for path in inputs], now=now, stream=stream, attached=attached)
         try:
             for rows in run:
                 yield Verdicts(rows)
@@ -177,9 +182,10 @@ class Verifier:
         stream: BinaryIO | None = None,
         limit: int | None = None,
         is_watched: bool = False,
+        attached: bool = False,
     ) -> _core.ArchiveRun:
         """Start a run whose progress and problems can be watched; for the command line."""
-        return self._engine.verify_archive(list(inputs), judged_by(now), stream, limit, is_watched)
+        return self._engine.verify_archive(list(inputs), judged_by(now), stream, limit, is_watched, attached)
 
     def check_host(self, ip: str, helo: str, mail_from: str, receiver: str | None = None) -> Spf:
         """Evaluate SPF by hand; an empty `mail_from` checks `postmaster@helo`.

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use mailauth_core::message::MESSAGE_OCTET_LIMIT;
 
+use crate::attached::attached_mails;
 use crate::file::{Found, Place, Reading, Source, read_file, unreadable};
 use crate::id::Rivals;
 use crate::kind::{HEAD_OCTETS, Kind};
@@ -34,6 +35,8 @@ pub struct Options {
     pub window_octets: usize,
     /// Octets of a message that is held; a larger one is only counted.
     pub message_octet_limit: u64,
+    /// Mails attached to a mail are messages too, directly behind it.
+    pub is_attached: bool,
 }
 
 impl Default for Options {
@@ -42,6 +45,7 @@ impl Default for Options {
             standard_input: None,
             window_octets: WINDOW_OCTETS,
             message_octet_limit: MESSAGE_OCTET_LIMIT as u64,
+            is_attached: false,
         }
     }
 }
@@ -52,6 +56,8 @@ pub struct Sources {
     open: Vec<Box<dyn Source>>,
     standard_input: Option<Box<dyn Read + Send>>,
     reading: Reading,
+    is_attached: bool,
+    attached: VecDeque<StoredMessage>,
 }
 
 struct Input {
@@ -100,6 +106,8 @@ impl Sources {
             inputs,
             open: Vec::new(),
             standard_input: options.standard_input,
+            is_attached: options.is_attached,
+            attached: VecDeque::new(),
             reading: Reading {
                 pool: Arc::new(Pool::new(options.window_octets)),
                 progress: Progress::default(),
@@ -198,6 +206,9 @@ impl Iterator for Sources {
     type Item = Result<StoredMessage, SourceProblem>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        if let Some(mail) = self.attached.pop_front() {
+            return Some(Ok(mail));
+        }
         loop {
             let found = if let Some(source) = self.open.last_mut() {
                 source.next_found(&self.reading)
@@ -206,7 +217,12 @@ impl Iterator for Sources {
                 Some(self.begin(input))
             };
             match found {
-                Some(Ok(Found::Message(message))) => return Some(Ok(message)),
+                Some(Ok(Found::Message(mut message))) => {
+                    if self.is_attached {
+                        self.attached = attached_mails(&mut message);
+                    }
+                    return Some(Ok(message));
+                }
                 Some(Ok(Found::Inner(source))) => self.open.push(source),
                 Some(Ok(Found::Nothing)) => {}
                 Some(Err(problem)) => return Some(Err(problem)),

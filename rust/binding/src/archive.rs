@@ -36,10 +36,12 @@ impl ArchiveRun {
         stream: Option<Py<PyAny>>,
         limit: Option<u64>,
         is_watched: bool,
+        is_attached: bool,
     ) -> PyResult<Self> {
         let stream = stream.map(|reader| Box::new(PythonReader(reader)) as Box<dyn Read + Send>);
         let options = Options {
             standard_input: stream,
+            is_attached,
             ..Options::default()
         };
         let sources = Sources::open(inputs, options)

@@ -122,7 +122,7 @@ impl Engine {
     }
 
     /// Starts verifying files, folders and streams.
-    #[pyo3(signature = (inputs, now, stream = None, limit = None, is_watched = false))]
+    #[pyo3(signature = (inputs, now, stream = None, limit = None, is_watched = false, is_attached = false))]
     #[expect(clippy::needless_pass_by_value, reason = "pyo3 makes the list")]
     fn verify_archive(
         slf: Py<Self>,
@@ -131,9 +131,10 @@ impl Engine {
         stream: Option<Py<PyAny>>,
         limit: Option<u64>,
         is_watched: bool,
+        is_attached: bool,
     ) -> PyResult<ArchiveRun> {
         let now = settings::now(now)?;
-        ArchiveRun::start(slf, &inputs, now, stream, limit, is_watched)
+        ArchiveRun::start(slf, &inputs, now, stream, limit, is_watched, is_attached)
     }
 
     /// RFC 7208 `check_host` by hand; the `spf` object as JSON.
