@@ -165,7 +165,9 @@ class Verifier:
         Raises:
             UnreadableInput: after everything readable was yielded, when something was not.
         """
-        run = self.start_archive([Path(path) for path in inputs], now=now, stream=stream, attached=attached)
+        run = self.start_archive(
+            [Path(path) for path in inputs], now=now, stream=stream, attached=attached
+        )
         try:
             for rows in run:
                 yield Verdicts(rows)
@@ -174,7 +176,7 @@ class Verifier:
         finally:
             run.close()
 
-    def start_archive(
+    def start_archive(  # noqa: PLR0913 - each is a setting of its own
         self,
         inputs: Sequence[Path],
         *,
@@ -185,7 +187,9 @@ class Verifier:
         attached: bool = False,
     ) -> _core.ArchiveRun:
         """Start a run whose progress and problems can be watched; for the command line."""
-        return self._engine.verify_archive(list(inputs), judged_by(now), stream, limit, is_watched, attached)
+        return self._engine.verify_archive(
+            list(inputs), judged_by(now), stream, limit, is_watched, attached
+        )
 
     def check_host(self, ip: str, helo: str, mail_from: str, receiver: str | None = None) -> Spf:
         """Evaluate SPF by hand; an empty `mail_from` checks `postmaster@helo`.
