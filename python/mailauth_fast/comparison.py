@@ -21,7 +21,7 @@ Side = Literal["a", "b"]
 SIDES: tuple[Side, Side] = ("a", "b")
 
 UNMATCHED_LIMIT = 1_000_000
-"""Rows of one side that may wait for their id on the other: about 300 MB. Files in the same order
+"""Rows of one side that may wait for their id on the other: some 150 MB. Files in the same order
 need none, and a file with rows that the other lacks as many as it has of them."""
 CAUSE_LIMIT = 10_000
 """Causes that are told apart: words are few, so more of them come only from hostile signatures;
