@@ -17,6 +17,7 @@ DOOR = {
     "LiveResolver",
     "Rows",
     "StaticZone",
+    "VerdictFile",
     "Writer",
     "__version__",
     "authentication_results",

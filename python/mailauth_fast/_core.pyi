@@ -9,6 +9,7 @@ __all__ = [
     "LiveResolver",
     "Rows",
     "StaticZone",
+    "VerdictFile",
     "Writer",
     "__version__",
     "authentication_results",
@@ -72,6 +73,14 @@ class ArchiveRun:
     def stop(self) -> None: ...
 
 @final
+class VerdictFile:
+    def __new__(cls, path: str | PathLike[str]) -> VerdictFile: ...
+    def __iter__(self) -> Iterator[bytes]: ...
+    def __next__(self) -> bytes: ...
+    @property
+    def metadata(self) -> dict[str, str]: ...
+
+@final
 class Writer:
     def __new__(
         cls, path: str | PathLike[str], row_format: str, metadata: list[tuple[str, str]]
@@ -107,5 +116,6 @@ class Engine:
         is_watched: bool = False,
         shard: tuple[int, int] = (0, 1),
         checkpoint: bytes | None = None,
+        is_attached: bool = False,
     ) -> ArchiveRun: ...
     def verify_batch(self, messages: Any, envelopes: Any, now: int | str) -> Rows: ...

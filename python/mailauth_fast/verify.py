@@ -205,7 +205,11 @@ class Verifier:
         return Verdicts(self._engine.verify_batch(messages, envelopes, judged_by(now)))
 
     def verify_archive(
-        self, *inputs: Source, now: Now = "received", stream: BinaryIO | None = None
+        self,
+        *inputs: Source,
+        now: Now = "received",
+        stream: BinaryIO | None = None,
+        attached: bool = False,
     ) -> Iterator[Verdicts]:
         """Verify files, folders and archives in bounded memory.
 
@@ -213,6 +217,7 @@ class Verifier:
             inputs: paths; `-` is `stream`.
             now: as for `verify`.
             stream: what `-` reads.
+            attached: mails attached to a mail are rows too, directly behind it (`ID/PART`).
 
         Yields:
             Tables of some thousand rows, in input order.
@@ -220,7 +225,9 @@ class Verifier:
         Raises:
             UnreadableInput: after everything readable was yielded, when something was not.
         """
-        run = self.start_archive([Path(path) for path in inputs], now=now, stream=stream)
+        run = self.start_archive(
+            [Path(path) for path in inputs], now=now, stream=stream, attached=attached
+        )
         try:
             for rows in run:
                 yield Verdicts(rows)
@@ -239,6 +246,7 @@ class Verifier:
         is_watched: bool = False,
         shard: tuple[int, int] = (0, 1),
         checkpoint: bytes | None = None,
+        attached: bool = False,
     ) -> _core.ArchiveRun:
         """Start a run that can be watched, stopped and resumed; for the command line.
 
@@ -249,10 +257,11 @@ class Verifier:
             limit: messages of the whole run.
             is_watched: look at every file first, so that progress can tell a share.
             shard: number I (from 0) of N; every N-th unit from the I-th on is verified.
-            checkpoint: where a unit begins, as `ArchiveRun.finished_unit` told it.
+            checkpoint: where a run goes on, as `ArchiveRun.finished_unit` told it.
+            attached: verify mails attached to a mail, too, right behind it.
         """
         return self._engine.verify_archive(
-            list(inputs), judged_by(now), stream, limit, is_watched, shard, checkpoint
+            list(inputs), judged_by(now), stream, limit, is_watched, shard, checkpoint, attached
         )
 
     def check_host(self, ip: str, helo: str, mail_from: str, receiver: str | None = None) -> Spf:

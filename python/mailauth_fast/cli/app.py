@@ -109,6 +109,11 @@ app.command(
     help="Install that script for the shell in use.",
     group=PROGRAM,
 )
+app.command(
+    "mailauth_fast.cli.diff:diff",
+    name="diff",
+    help="Compare verdict files, rule books, DNS stores or versions, by cause.",
+)
 
 FATAL = (EngineError, ResolverUnavailable, UnreadableInput)
 """Faults of the environment; every other `MailauthError` is one of usage or configuration."""

@@ -1,15 +1,19 @@
-//! Finds messages in mbox files, Maildir, trees of mail files, archives and streams.
+//! Finds messages in mbox files, Maildir, trees of mail files, archives, tables, spools and streams.
 //!
 //! The map: [`Sources`] walks the inputs in their order; `file` opens one file, `kind` recognises it by its content;
-//! `member` is the door to octets without a file of their own, which `compressed`, `tar` and `zip` unpack;
-//! `tree` and `listing` walk folders; `mbox` splits by the borders that `border` and `content_length` know; `window` and `stream` hold the
-//! octets. `json_lines` and `parquet_table` read tables, `postfix_queue` and `exim_spool` spools, `public_inbox` git. Files only: no Python, no sockets, no rules of any protocol, nothing is ever written.
+//! `member` is the door to octets without a file of their own, which `compressed`, `tar` and `zip` unpack; `tree` and
+//! `listing` walk folders; `mbox` splits by the borders that `border` and `content_length` know; `json_lines` and
+//! `parquet_table` read tables, `postfix_queue` and `exim_spool` spools, `public_inbox` git; `attached` looks for mail
+//! in mail; `window` and `stream` hold the octets; `units` cuts a run. Files only: no Python, no sockets, no rules of
+//! any protocol, nothing is ever written.
 #![forbid(unsafe_code)]
 
 mod account;
+mod attached;
 mod border;
 mod compressed;
 mod content_length;
+mod entity;
 mod exim_spool;
 mod file;
 mod guard;
@@ -22,6 +26,7 @@ mod maildir;
 mod mbox;
 mod member;
 mod member_name;
+mod multipart;
 mod packing;
 mod parquet_table;
 mod postfix_queue;
@@ -36,6 +41,7 @@ mod stored_message;
 mod stream;
 mod table_columns;
 mod tar;
+mod transfer_encoding;
 mod tree;
 mod units;
 mod watched;

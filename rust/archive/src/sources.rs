@@ -13,6 +13,7 @@ use std::sync::Arc;
 use mailauth_core::message::MESSAGE_OCTET_LIMIT;
 
 use crate::account::{Account, Metered};
+use crate::attached::attached_mails;
 use crate::file::{Found, Place, Reading, Source, is_read_with_body, read_file, unreadable};
 use crate::id::Rivals;
 use crate::member::{Member, recognise};
@@ -35,6 +36,8 @@ pub struct Options {
     pub window_octets: usize,
     /// Octets of a message that is held; a larger one is only counted.
     pub message_octet_limit: u64,
+    /// Mails attached to a mail are messages too, directly behind it.
+    pub is_attached: bool,
 }
 
 impl Default for Options {
@@ -43,6 +46,7 @@ impl Default for Options {
             standard_input: None,
             window_octets: WINDOW_OCTETS,
             message_octet_limit: MESSAGE_OCTET_LIMIT as u64,
+            is_attached: false,
         }
     }
 }
@@ -53,6 +57,8 @@ pub struct Sources {
     open: Vec<Box<dyn Source>>,
     standard_input: Option<Box<dyn Read + Send>>,
     pub(crate) reading: Reading,
+    is_attached: bool,
+    attached: VecDeque<StoredMessage>,
     /// Inputs that were opened or passed over.
     opened: usize,
     /// The input being read.
@@ -128,6 +134,8 @@ impl Sources {
             inputs,
             open: Vec::new(),
             standard_input: options.standard_input,
+            is_attached: options.is_attached,
+            attached: VecDeque::new(),
             reading: Reading {
                 pool: Arc::new(Pool::new(options.window_octets)),
                 progress: Progress::default(),
@@ -152,7 +160,14 @@ impl Sources {
         self
     }
 
+    /// True while mails attached to the last message are still to come.
+    pub fn is_within_message(&self) -> bool {
+        !self.attached.is_empty()
+    }
+
     /// Number of the input that gave the last message, and how many messages it gave, that one included.
+    ///
+    /// Mails attached to a message do not count.
     pub fn position(&self) -> Position {
         self.position
     }
@@ -280,6 +295,9 @@ impl Iterator for Sources {
     type Item = Result<StoredMessage, SourceProblem>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        if let Some(mail) = self.attached.pop_front() {
+            return Some(Ok(mail));
+        }
         loop {
             let found = if let Some(source) = self.open.last_mut() {
                 source.next_found(&self.reading)
@@ -287,8 +305,11 @@ impl Iterator for Sources {
                 Some(self.next_input()?)
             };
             match found {
-                Some(Ok(Found::Message(message))) => {
+                Some(Ok(Found::Message(mut message))) => {
                     if !self.is_done() {
+                        if self.is_attached {
+                            self.attached = attached_mails(&mut message);
+                        }
                         return Some(Ok(message));
                     }
                 }

@@ -78,29 +78,39 @@ impl Cutter {
         self.place.unit
     }
 
-    /// Adds a message of this input.
+    /// Adds a message; `position` is that of the sources behind it. A mail attached to a message stays in its unit.
     ///
     /// Returns the unit that ended before it.
-    pub fn add(&mut self, message: &StoredMessage, input: usize) -> Option<Unit> {
+    pub fn add(&mut self, message: &StoredMessage, position: Position) -> Option<Unit> {
+        let done = self.place.position;
+        let is_attached = (position.input, position.messages) == (done.input, done.messages);
         let is_full =
             self.place.unit_octets >= UNIT_OCTETS || self.place.unit_messages >= UNIT_MESSAGES;
-        let ended = if is_full { self.end() } else { None };
+        let ended = if is_full && !is_attached {
+            self.end()
+        } else {
+            None
+        };
         let ended = ended.map(|unit| Unit {
             next: Some(self.place),
             ..unit
         });
-        if input != self.place.position.input {
+        if position.input != done.input {
+            self.place.position = Position::default();
+        }
+        let start = message.offset.unwrap_or(self.place.position.end);
+        if !is_attached {
             self.place.position = Position {
-                input,
-                ..Position::default()
+                octet: start,
+                end: start.saturating_add(message.size),
+                ..position
             };
         }
-        self.count(message);
+        self.count(message, start);
         ended
     }
 
-    fn count(&mut self, message: &StoredMessage) {
-        let first = message.offset.unwrap_or(self.place.position.end);
+    fn count(&mut self, message: &StoredMessage, first: u64) {
         let unit = self.unit.get_or_insert_with(|| Unit {
             number: self.place.unit,
             source: self
@@ -119,9 +129,6 @@ impl Cutter {
         self.place.unit_octets = self.place.unit_octets.saturating_add(message.size);
         self.place.unit_messages += 1;
         self.place.messages += 1;
-        self.place.position.messages += 1;
-        self.place.position.octet = first;
-        self.place.position.end = first.saturating_add(message.size);
     }
 
     /// Ends the unit in progress: the run is at its end.
@@ -165,11 +172,19 @@ mod tests {
         }
     }
 
+    fn at(input: usize, messages: u64) -> Position {
+        Position {
+            input,
+            messages,
+            ..Position::default()
+        }
+    }
+
     fn cut(sizes: &[u64]) -> Vec<Unit> {
         let mut cutter = Cutter::new(&["a".into()], Checkpoint::default());
         let mut units = Vec::new();
-        for size in sizes {
-            units.extend(cutter.add(&message(*size, None), 0));
+        for (index, size) in (1..).zip(sizes) {
+            units.extend(cutter.add(&message(*size, None), at(0, index)));
         }
         units.extend(cutter.end());
         units
@@ -202,9 +217,9 @@ mod tests {
             ..Checkpoint::default()
         };
         let mut cutter = Cutter::new(&inputs, start);
-        assert_eq!(cutter.add(&message(10, Some(40)), 0), None);
-        assert_eq!(cutter.add(&message(UNIT_OCTETS, Some(0)), 1), None);
-        let ended = cutter.add(&message(5, Some(UNIT_OCTETS + 50)), 1);
+        assert_eq!(cutter.add(&message(10, Some(40)), at(0, 1)), None);
+        assert_eq!(cutter.add(&message(UNIT_OCTETS, Some(0)), at(1, 1)), None);
+        let ended = cutter.add(&message(5, Some(UNIT_OCTETS + 50)), at(1, 2));
         let next = Checkpoint {
             unit: 8,
             unit_messages: 0,
@@ -241,15 +256,15 @@ mod tests {
         for stop in 1..sizes.len() {
             let mut first = Cutter::new(&["a".into()], Checkpoint::default());
             let mut units = Vec::new();
-            for size in &sizes[..stop] {
-                units.extend(first.add(&message(*size, None), 0));
+            for (index, size) in (1..).zip(&sizes[..stop]) {
+                units.extend(first.add(&message(*size, None), at(0, index)));
             }
             let piece = first.cut().unwrap();
             assert!(!piece.is_whole);
             let mut second = Cutter::new(&["a".into()], piece.next.unwrap());
             let mut rest = Vec::new();
-            for size in &sizes[stop..] {
-                rest.extend(second.add(&message(*size, None), 0));
+            for (index, size) in (1 + stop as u64..).zip(&sizes[stop..]) {
+                rest.extend(second.add(&message(*size, None), at(0, index)));
             }
             rest.extend(second.end());
             // A unit may be full at the stop: then the run that goes on gives no piece of it.
@@ -265,5 +280,17 @@ mod tests {
             let last = |units: &[Unit]| units.last().map(|unit| unit.number);
             assert_eq!(last(&rest), last(&whole));
         }
+    }
+
+    #[test]
+    fn a_mail_attached_to_a_message_stays_in_its_unit() {
+        let mut cutter = Cutter::new(&["a".into()], Checkpoint::default());
+        assert_eq!(cutter.add(&message(UNIT_OCTETS, Some(7)), at(0, 1)), None);
+        assert_eq!(cutter.add(&message(3, None), at(0, 1)), None);
+        let place = cutter.place();
+        assert_eq!((place.messages, place.position.messages), (2, 1));
+        assert_eq!(place.position.octet, 7);
+        let ended = cutter.add(&message(1, Some(UNIT_OCTETS + 9)), at(0, 2));
+        assert_eq!(ended.unwrap().messages, 2);
     }
 }

@@ -45,6 +45,7 @@ pub(crate) struct RunOptions {
     pub(crate) stream: Option<Py<PyAny>>,
     pub(crate) slice: Slice,
     pub(crate) is_watched: bool,
+    pub(crate) is_attached: bool,
 }
 
 impl ArchiveRun {
@@ -58,6 +59,7 @@ impl ArchiveRun {
         let stream = stream.map(|reader| Box::new(PythonReader(reader)) as Box<dyn Read + Send>);
         let sources = Options {
             standard_input: stream,
+            is_attached: options.is_attached,
             ..Options::default()
         };
         let sources = Sources::open(inputs, sources)

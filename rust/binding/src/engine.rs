@@ -170,7 +170,7 @@ impl Engine {
     }
 
     /// Starts verifying files, folders and streams: the units of one shard, from a checkpoint (JSON) on.
-    #[pyo3(signature = (inputs, now, stream = None, limit = None, is_watched = false, shard = (0, 1), checkpoint = None))]
+    #[pyo3(signature = (inputs, now, stream = None, limit = None, is_watched = false, shard = (0, 1), checkpoint = None, is_attached = false))]
     #[expect(clippy::needless_pass_by_value, reason = "pyo3 makes the list")]
     #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
     fn verify_archive(
@@ -182,6 +182,7 @@ impl Engine {
         is_watched: bool,
         shard: (u64, u64),
         checkpoint: Option<&[u8]>,
+        is_attached: bool,
     ) -> PyResult<ArchiveRun> {
         let start = checkpoint.map(serde_json::from_slice).transpose();
         let slice = Slice {
@@ -196,6 +197,7 @@ impl Engine {
             stream,
             slice,
             is_watched,
+            is_attached,
         };
         ArchiveRun::start(slf, &inputs, settings::now(now)?, options)
     }

@@ -11,6 +11,8 @@ mod python_resolver;
 mod rows;
 mod settings;
 mod unit_reader;
+mod verdict_file;
+mod verdict_words;
 mod writer;
 mod zone;
 
@@ -35,6 +37,8 @@ mod _core {
     use super::python_resolver::Delivery;
     #[pymodule_export]
     use super::rows::Rows;
+    #[pymodule_export]
+    use super::verdict_file::VerdictFile;
     #[pymodule_export]
     use super::writer::Writer;
     #[pymodule_export]

@@ -137,7 +137,8 @@ impl Iterator for UnitReader {
 
     fn next(&mut self) -> Option<Input> {
         while !self.is_done {
-            if self.is_stopped() || self.cutter.place().messages >= self.slice.limit {
+            let is_stopped = self.is_stopped() && !self.sources.is_within_message();
+            if is_stopped || self.cutter.place().messages >= self.slice.limit {
                 self.end();
                 break;
             }
@@ -145,7 +146,7 @@ impl Iterator for UnitReader {
                 None => self.end(),
                 Some(Err(problem)) => self.notes.lock().problems.push(problem.to_string()),
                 Some(Ok(message)) => {
-                    let ended = self.cutter.add(&message, self.sources.position().input);
+                    let ended = self.cutter.add(&message, self.sources.position());
                     self.note_unit(ended);
                     self.problems = self.notes.lock().problems.len();
                     if self.is_own(self.cutter.number()) {

@@ -143,7 +143,7 @@ impl Open {
 }
 
 /// An I/O error without the number that Rust appends.
-fn sentence(error: &io::Error) -> String {
+pub(crate) fn sentence(error: &io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error")
         .next()

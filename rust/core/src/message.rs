@@ -19,6 +19,8 @@ pub const FIELD_LIMIT: usize = 100_000;
 words! {
     /// What was odd about the octets and how they were read.
     Repair {
+        /// More mail is attached, or lies deeper, than is examined.
+        AttachedLimit "attached-limit";
         BareCr "bare-cr";
         /// The Content-Length field leads neither to an mbox border nor to the end of the file.
         ContentLengthIgnored "content-length-ignored";

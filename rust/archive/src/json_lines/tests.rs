@@ -154,6 +154,7 @@ fn a_line_of_40_mb_over_the_limit_is_a_row_and_held_nowhere() {
         standard_input: Some(Box::new(reader)),
         window_octets: 64 << 10,
         message_octet_limit: 1 << 20,
+        ..Options::default()
     };
     let read = Read::of(&[PathBuf::from("-")], options);
     assert_eq!(read.texts(), ["message-too-large", "From: a\n"]);

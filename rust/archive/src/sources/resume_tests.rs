@@ -25,7 +25,7 @@ fn places(inputs: &[PathBuf]) -> Vec<Position> {
     let mut places = Vec::new();
     while let Some(item) = sources.next() {
         if let Ok(message) = item {
-            cutter.add(&message, sources.position().input);
+            cutter.add(&message, sources.position());
             places.push(cutter.place().position);
         }
     }
