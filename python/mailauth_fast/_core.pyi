@@ -6,21 +6,34 @@ __all__ = [
     "ArchiveRun",
     "Delivery",
     "Engine",
+    "IpcStream",
     "LiveResolver",
     "Rows",
     "StaticZone",
     "Writer",
     "__version__",
+    "assemble",
     "author_domain",
+    "csv_header",
     "engine_text",
+    "flat_columns",
     "parse_authentication_results",
     "reasons",
 ]
 
 __version__: str
 
+def assemble(
+    row_format: str,
+    parts: Sequence[str | PathLike[str]],
+    target: str | PathLike[str],
+    metadata: list[tuple[str, str]],
+    is_flat: bool = False,
+) -> None: ...
 def author_domain(octets: Any) -> bytes: ...
+def csv_header(is_flat: bool = False) -> str: ...
 def engine_text() -> str: ...
+def flat_columns(is_flat: bool = False) -> list[tuple[list[str], str]]: ...
 def parse_authentication_results(value: bytes) -> bytes: ...
 def reasons() -> list[tuple[str, str, str, str]]: ...
 
@@ -44,8 +57,16 @@ class Rows:
     @staticmethod
     def __arrow_c_schema__() -> object: ...
     def counts(self) -> dict[str, dict[str, int]]: ...
+    def csv(self, is_flat: bool = False, is_spreadsheet_safe: bool = False) -> bytes: ...
     def json(self, index: int) -> bytes: ...
-    def jsonl(self) -> bytes: ...
+    def jsonl(self, is_flat: bool = False) -> bytes: ...
+    def pseudonymized(self, key: bytes) -> Rows: ...
+
+@final
+class IpcStream:
+    def __new__(cls, metadata: list[tuple[str, str]], is_flat: bool = False) -> IpcStream: ...
+    def close(self) -> bytes: ...
+    def write(self, rows: Rows) -> bytes: ...
 
 @final
 class ArchiveRun:
@@ -66,7 +87,12 @@ class ArchiveRun:
 @final
 class Writer:
     def __new__(
-        cls, path: str | PathLike[str], row_format: str, metadata: list[tuple[str, str]]
+        cls,
+        path: str | PathLike[str],
+        form: str,
+        metadata: list[tuple[str, str]],
+        is_flat: bool = False,
+        is_spreadsheet_safe: bool = False,
     ) -> Writer: ...
     def close(self) -> None: ...
     def keep_partial(self) -> str | None: ...

@@ -44,6 +44,11 @@ app.command(
     name="reasons",
     help="Print every reason code with its section and one sentence.",
 )
+app.command(
+    "mailauth_fast.cli.schema:schema",
+    name="schema",
+    help="Print the JSON Schema of what is written.",
+)
 
 FATAL = (EngineError, ResolverUnavailable, UnreadableInput)
 """Faults of the environment; every other `MailauthError` is one of usage or configuration."""

@@ -1,0 +1,303 @@
+"""Formats out: read back by strangers they hold what the JSON holds, and the same octets twice."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, cast, get_args
+
+import arro3.io
+import duckdb
+import pytest
+from mailauth_fast import Envelope, MailauthError, UnreadableInput, _core
+from mailauth_fast.cli.exits import CommandError, Exit
+from mailauth_fast.cli.formats import (
+    EXTENSIONS,
+    PART_FORM,
+    STREAMED,
+    Format,
+    RowStream,
+    assemble,
+    pseudonym_key,
+)
+
+from tests.door import NOW, Row, plain, rows, verifier
+from tests.sample import generate
+from tests.test_sample import EXPECTED, ZONE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+METADATA = [("mailauth_fast.schema_version", "1"), ("mailauth_fast.rules", "auto")]
+FORMATS: list[Format] = [each for each in get_args(Format) if each != "text"]
+SHAPES = pytest.mark.parametrize("is_flat", [False, True], ids=["verdicts", "signatures"])
+EACH_FORMAT = pytest.mark.parametrize("row_format", FORMATS)
+KEY = b"a key of pseudonyms, 32 octets.."
+HOSTILE = (
+    b"From: \"=HYPERLINK(\\\"http://x.example\\\";'a')\" <a@example.com>\r\n"
+    b'Message-ID: <=cmd|"/C calc"!A0,\xe2\x80\xae\x1b[2J@example.com>\r\n\r\nx\r\n'
+)
+HOSTILE_ENVELOPE = Envelope(
+    client_ip="192.0.2.1", helo=" +1 ", mail_from="", rcpt_to=("@a", "b\r\nc"), auth_id='-1"'
+)
+
+
+@pytest.fixture(scope="module")
+def found() -> list[_core.Rows]:
+    """Return the sample's rows with their envelopes, and hostile ones, in uneven batches."""
+    entries, _ = generate.sample()
+    messages = [*map(generate.unquoted, entries), HOSTILE]
+    envelopes = [*(Envelope(**expected["envelope"]) for expected in EXPECTED), HOSTILE_ENVELOPE]
+    engine = verifier(ZONE)._engine  # noqa: SLF001 - rows as the commands have them
+    return [
+        engine.verify_batch(messages[start:end], envelopes[start:end], "received")
+        for start, end in pairwise([0, 1, 8, 64, len(messages)])
+    ]
+
+
+def written(  # noqa: PLR0913 - what a run knows
+    folder: Path,
+    row_format: Format,
+    found: Sequence[_core.Rows],
+    *,
+    is_flat: bool = False,
+    is_one_part: bool = False,
+    is_spreadsheet_safe: bool = False,
+) -> Path:
+    """Write the batches as one part each or as one part, and assemble them."""
+    form = PART_FORM[row_format]
+    folder.mkdir()
+    parts = [folder / f"part-{number}.{form}" for number in range(1 if is_one_part else len(found))]
+    for number, part in enumerate(parts):
+        writer = _core.Writer(part, form, METADATA, is_flat, is_spreadsheet_safe)
+        for batch in found if is_one_part else [found[number]]:
+            writer.write(batch)
+        writer.close()
+    target = folder / f"out.{row_format}"
+    assemble(row_format, parts, target, METADATA, is_flat=is_flat)
+    left = {path.name for path in folder.iterdir()} - {part.name for part in parts}
+    assert left == {target.name}
+    return target
+
+
+def expected_rows(found: Sequence[_core.Rows], *, is_flat: bool) -> list[Row]:
+    return [json.loads(line) for batch in found for line in batch.jsonl(is_flat).splitlines()]
+
+
+def flat(row: Row, *, is_flat: bool) -> dict[str, Any]:
+    """Return a row's values under the names of its flat columns."""
+    values = {}
+    for path, _ in _core.flat_columns(is_flat):
+        value: Any = row
+        for name in path:
+            value = value[name] if value is not None else None
+        values["_".join(path)] = value
+    return values
+
+
+def as_cell(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    """Return what a CSV cell says of a value."""
+    if value is None or value == []:
+        return ""
+    if isinstance(value, list) and isinstance(value[0], str):
+        return ";".join(value)
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def as_stored(value: Any, kind: str) -> Any:  # noqa: ANN401 - any JSON value
+    """Return what a column of SQLite holds of a value."""
+    return (value or []) if kind == "list" else value
+
+
+def arrow_rows(octets: bytes, is_stream: bool) -> tuple[list[Row], dict[bytes, bytes]]:  # noqa: FBT001
+    read = arro3.io.read_ipc_stream if is_stream else arro3.io.read_ipc
+    table = read(io.BytesIO(octets)).read_all()
+    return rows(table), dict(table.schema.metadata)
+
+
+def test_a_row_of_columns_prints_as_the_verdict_does(found: list[_core.Rows]) -> None:
+    printed = expected_rows(found, is_flat=False)
+    assert [row for batch in found for row in rows(batch)] == printed
+    assert len(printed) == len(EXPECTED) + 1
+
+
+def test_a_signature_a_row_has_the_columns_of_its_signature(found: list[_core.Rows]) -> None:
+    wanted = [
+        {
+            "id": row["id"],
+            "message_id": row["message_id"],
+            "date": row["date"],
+            "received_at": row["received_at"],
+            "judged_at": row["judged_at"],
+            "author_domain": row["author"]["domain"],
+            "author_organizational_domain": row["author"]["organizational_domain"],
+            "dmarc_result": row["dmarc"]["result"],
+            "dmarc_policy_domain": row["dmarc"]["policy_domain"],
+            "position": position,
+            **signature,
+        }
+        for row in expected_rows(found, is_flat=False)
+        for position, signature in enumerate(row["dkim"])
+    ]
+    printed = expected_rows(found, is_flat=True)
+    assert printed == wanted
+    assert {row["position"] for row in printed} >= {0, 1}
+
+
+@SHAPES
+def test_json_and_jsonl_hold_every_row(
+    tmp_path: Path, found: list[_core.Rows], *, is_flat: bool
+) -> None:
+    wanted = expected_rows(found, is_flat=is_flat)
+    lines = written(tmp_path / "1", "jsonl", found, is_flat=is_flat).read_bytes()
+    assert [json.loads(line) for line in lines.splitlines()] == wanted
+    text = written(tmp_path / "2", "json", found, is_flat=is_flat).read_bytes()
+    assert json.loads(text) == wanted
+    assert text.count(b"\n") == len(wanted) + 2
+
+
+@SHAPES
+def test_csv_is_read_by_strangers(
+    tmp_path: Path, found: list[_core.Rows], *, is_flat: bool
+) -> None:
+    path = written(tmp_path / "1", "csv", found, is_flat=is_flat)
+    text = path.read_bytes().decode()
+    wanted = [
+        {name: as_cell(value) for name, value in flat(row, is_flat=is_flat).items()}
+        for row in expected_rows(found, is_flat=is_flat)
+    ]
+    assert list(csv.DictReader(io.StringIO(text, newline=""), strict=True)) == wanted
+    assert text.endswith("\r\n")
+    options = "all_varchar=true, quote='\"', escape='\"', delim=',', header=true"
+    relation = duckdb.sql(f"SELECT * FROM read_csv('{path}', {options})")  # noqa: S608
+    read = [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
+    assert [{name: value or "" for name, value in row.items()} for row in read] == wanted
+
+
+def test_csv_tells_an_empty_text_from_an_absent_one(found: list[_core.Rows]) -> None:
+    header = _core.csv_header().strip().split(",")
+    line = found[-1].csv().splitlines(keepends=True)[-1]
+    assert b',"",' in line
+    assert len(header) == len(set(header))
+    assert {"spf_result", "envelope_sources_client_ip", "dkim", "arc_sealers"} <= set(header)
+
+
+def test_formulas_are_quoted_only_by_the_switch(tmp_path: Path, found: list[_core.Rows]) -> None:
+    def cells(folder: str, *, is_spreadsheet_safe: bool) -> Row:
+        path = written(
+            tmp_path / folder, "csv", found, is_spreadsheet_safe=is_spreadsheet_safe
+        ).open(newline="", encoding="utf-8")
+        with path as file:
+            return list(csv.DictReader(file))[-1]
+
+    names = ("author_display_name", "envelope_rcpt_to", "envelope_auth_id")
+    raw = cells("raw", is_spreadsheet_safe=False)
+    safe = cells("safe", is_spreadsheet_safe=True)
+    assert [raw[name][0] for name in names] == ["=", "@", "-"]
+    assert [safe[name] for name in names] == [f"'{raw[name]}" for name in names]
+    assert {name: safe[name] for name in raw if name not in names} == {
+        name: raw[name] for name in raw if name not in names
+    }
+
+
+@SHAPES
+def test_parquet_is_read_by_duckdb(
+    tmp_path: Path, found: list[_core.Rows], *, is_flat: bool
+) -> None:
+    path = written(tmp_path / "1", "parquet", found, is_flat=is_flat)
+    with duckdb.connect() as database:
+        database.execute("SET TimeZone = 'UTC'")
+        relation = database.sql(f"SELECT to_json(r) FROM '{path}' r")  # noqa: S608
+        read = [json.loads(row[0]) for row in relation.fetchall()]
+        facts = database.sql(
+            f"SELECT decode(key), decode(value) FROM parquet_kv_metadata('{path}')"  # noqa: S608
+        ).fetchall()
+        codecs = database.sql(
+            f"SELECT DISTINCT compression FROM parquet_metadata('{path}')"  # noqa: S608
+        ).fetchall()
+    wanted = expected_rows(found, is_flat=is_flat)
+    for row, other in zip(read, wanted, strict=True):
+        assert {name: row[name] for name in row if not is_time(name)}.keys() == {
+            name for name in other if not is_time(name)
+        }
+        for name in ("id", "message_id", "dmarc", "spf", "result", "limits"):
+            assert row.get(name) == other.get(name)
+    assert set(METADATA) <= set(facts)
+    assert codecs == [("ZSTD",)]
+    table = rows(arro3.io.read_parquet(path).read_all())
+    assert table == wanted
+
+
+def is_time(name: str) -> bool:
+    return name == "date" or name.endswith("_at")
+
+
+@SHAPES
+def test_arrow_is_read_by_strangers(
+    tmp_path: Path, found: list[_core.Rows], *, is_flat: bool
+) -> None:
+    octets = written(tmp_path / "1", "arrow", found, is_flat=is_flat).read_bytes()
+    read, facts = arrow_rows(octets, is_stream=False)
+    assert read == expected_rows(found, is_flat=is_flat)
+    assert facts == {key.encode(): value.encode() for key, value in METADATA}
+
+
+@SHAPES
+def test_sqlite_is_read_by_sqlite(
+    tmp_path: Path, found: list[_core.Rows], *, is_flat: bool
+) -> None:
+    path = written(tmp_path / "1", "sqlite", found, is_flat=is_flat)
+    table = "signatures" if is_flat else "verdicts"
+    kinds = {"_".join(names): kind for names, kind in _core.flat_columns(is_flat)}
+    with closing(sqlite3.connect(path)) as database:
+        database.row_factory = sqlite3.Row
+        read = [dict(row) for row in database.execute(f"SELECT * FROM {table} ORDER BY rowid")]  # noqa: S608
+        facts = [tuple(row) for row in database.execute("SELECT key, value FROM metadata")]
+        assert database.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+        assert database.execute("PRAGMA journal_mode").fetchone()[0] == "delete"
+    for row in read:
+        row.update({name: json.loads(row[name]) for name, kind in kinds.items() if kind == "list"})
+    wanted = [
+        {name: as_stored(value, kinds[name]) for name, value in flat(row, is_flat=is_flat).items()}
+        for row in expected_rows(found, is_flat=is_flat)
+    ]
+    assert read == wanted
+    assert facts == sorted(METADATA)
+
+
+@EACH_FORMAT
+@SHAPES
+def test_where_parts_are_cut_does_not_show(
+    tmp_path: Path, found: list[_core.Rows], row_format: Format, *, is_flat: bool
+) -> None:
+    apart = written(tmp_path / "1", row_format, found, is_flat=is_flat)
+    whole = written(tmp_path / "2", row_format, found, is_flat=is_flat, is_one_part=True)
+    again = written(tmp_path / "3", row_format, found, is_flat=is_flat)
+    assert apart.read_bytes() == whole.read_bytes() == again.read_bytes()
+
+
+@pytest.mark.parametrize("row_format", ["parquet", "arrow", "sqlite"])
+def test_batches_that_fill_up_are_cut_at_the_same_rows(tmp_path: Path, row_format: Format) -> None:
+    """More rows than are held at once, with absent objects and empty lists on both sides of a cut."""
+    engine = verifier(ZONE)._engine  # noqa: SLF001 - rows as the commands have them
+    entries, _ = generate.sample()
+    some = [generate.unquoted(entry) for entry in entries[:20]]
+    messages = [some[number % 20] if number % 7 else b"x" for number in range(4_500)]
+    whole = [engine.verify_batch(messages, None, NOW)]
+    cut = [
+        _slice(engine, messages, start, end)
+        for start, end in pairwise([0, 0, 4_095, 4_096, 4_097, 4_500])
+    ]
+    one = written(tmp_path / "1", row_format, whole).read_bytes()
+    assert one != written(tmp_path / "2", row_format, cut[:-1]).read_bytes()
+    with_own_ids = [pair for pair in cut]
+    assert len(b"".join(batch.jsonl() for batch in with_own_ids).splitlines()) == len(messages)
