@@ -6,15 +6,16 @@ import csv
 import io
 import json
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import arro3.io
 import duckdb
 import pytest
+from arro3.core import Array, DataType, Table
+from hypothesis import given
+from hypothesis import strategies as st
 from mailauth_fast import Envelope, MailauthError, UnreadableInput, _core
 from mailauth_fast.cli.exits import CommandError, Exit
 from mailauth_fast.cli.formats import (
@@ -27,7 +28,7 @@ from mailauth_fast.cli.formats import (
     pseudonym_key,
 )
 
-from tests.door import NOW, Row, plain, rows, verifier
+from tests.door import NOW, Row, rows, verifier
 from tests.sample import generate
 from tests.test_sample import EXPECTED, ZONE
 
@@ -39,9 +40,10 @@ METADATA = [("mailauth_fast.schema_version", "1"), ("mailauth_fast.rules", "auto
 FORMATS: list[Format] = [each for each in get_args(Format) if each != "text"]
 SHAPES = pytest.mark.parametrize("is_flat", [False, True], ids=["verdicts", "signatures"])
 EACH_FORMAT = pytest.mark.parametrize("row_format", FORMATS)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("=+-@,;\"'\r\n\t "))
 KEY = b"a key of pseudonyms, 32 octets.."
 HOSTILE = (
-    b"From: \"=HYPERLINK(\\\"http://x.example\\\";'a')\" <a@example.com>\r\n"
+    b'From: "=HYPERLINK(\\"http://x.example\\";\'a\')" <a@example.com>\r\n'
     b'Message-ID: <=cmd|"/C calc"!A0,\xe2\x80\xae\x1b[2J@example.com>\r\n\r\nx\r\n'
 )
 HOSTILE_ENVELOPE = Envelope(
@@ -102,7 +104,7 @@ def flat(row: Row, *, is_flat: bool) -> dict[str, Any]:
     return values
 
 
-def as_cell(value: Any) -> str:  # noqa: ANN401 - any JSON value
+def as_cell(value: Any) -> str:
     """Return what a CSV cell says of a value."""
     if value is None or value == []:
         return ""
@@ -113,7 +115,7 @@ def as_cell(value: Any) -> str:  # noqa: ANN401 - any JSON value
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-def as_stored(value: Any, kind: str) -> Any:  # noqa: ANN401 - any JSON value
+def as_stored(value: Any, kind: str) -> Any:
     """Return what a column of SQLite holds of a value."""
     return (value or []) if kind == "list" else value
 
@@ -179,16 +181,31 @@ def test_csv_is_read_by_strangers(
     assert text.endswith("\r\n")
     options = "all_varchar=true, quote='\"', escape='\"', delim=',', header=true"
     relation = duckdb.sql(f"SELECT * FROM read_csv('{path}', {options})")  # noqa: S608
+    assert relation is not None
     read = [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
     assert [{name: value or "" for name, value in row.items()} for row in read] == wanted
 
 
 def test_csv_tells_an_empty_text_from_an_absent_one(found: list[_core.Rows]) -> None:
     header = _core.csv_header().strip().split(",")
-    line = found[-1].csv().splitlines(keepends=True)[-1]
-    assert b',"",' in line
+    assert b'," +1 ","","@a;b\r\nc",' in found[-1].csv()
     assert len(header) == len(set(header))
     assert {"spf_result", "envelope_sources_client_ip", "dkim", "arc_sealers"} <= set(header)
+
+
+@given(texts=st.tuples(TEXTS, TEXTS), is_safe=st.booleans())
+def test_any_text_survives_csv_and_json(texts: tuple[str, str], *, is_safe: bool) -> None:
+    envelope = Envelope(auth_id=texts[0], rcpt_to=texts)
+    found = verifier({}).verify_batch([b"x"], [envelope])._rows  # noqa: SLF001 - as the commands
+    lines = _core.csv_header() + found.csv(is_spreadsheet_safe=is_safe).decode()
+    (row,) = csv.DictReader(io.StringIO(lines, newline=""), strict=True)
+    cells = (row["envelope_auth_id"], row["envelope_rcpt_to"])
+    marks = [
+        "'" if is_safe and text[:1] in set("=+-@\t\r\n") else ""
+        for text in (texts[0], ";".join(texts))
+    ]
+    assert cells == (marks[0] + texts[0], marks[1] + ";".join(texts))
+    assert json.loads(found.jsonl())["envelope"]["rcpt_to"] == list(texts)
 
 
 def test_formulas_are_quoted_only_by_the_switch(tmp_path: Path, found: list[_core.Rows]) -> None:
@@ -285,19 +302,145 @@ def test_where_parts_are_cut_does_not_show(
     assert apart.read_bytes() == whole.read_bytes() == again.read_bytes()
 
 
-@pytest.mark.parametrize("row_format", ["parquet", "arrow", "sqlite"])
-def test_batches_that_fill_up_are_cut_at_the_same_rows(tmp_path: Path, row_format: Format) -> None:
-    """More rows than are held at once, with absent objects and empty lists on both sides of a cut."""
-    engine = verifier(ZONE)._engine  # noqa: SLF001 - rows as the commands have them
-    entries, _ = generate.sample()
-    some = [generate.unquoted(entry) for entry in entries[:20]]
-    messages = [some[number % 20] if number % 7 else b"x" for number in range(4_500)]
-    whole = [engine.verify_batch(messages, None, NOW)]
-    cut = [
-        _slice(engine, messages, start, end)
-        for start, end in pairwise([0, 0, 4_095, 4_096, 4_097, 4_500])
-    ]
-    one = written(tmp_path / "1", row_format, whole).read_bytes()
-    assert one != written(tmp_path / "2", row_format, cut[:-1]).read_bytes()
-    with_own_ids = [pair for pair in cut]
-    assert len(b"".join(batch.jsonl() for batch in with_own_ids).splitlines()) == len(messages)
+def test_batches_that_fill_up_are_cut_at_the_same_rows(tmp_path: Path) -> None:
+    """More rows than are held at once; absent objects and empty lists on both sides of a cut."""
+    engine = verifier({})._engine  # noqa: SLF001 - rows as the commands have them
+    kinds = [b"x", b"From: a@b.example\r\nDKIM-Signature: v=1; d=b.example\r\n\r\nx", HOSTILE]
+    count = 4_500
+    ids = Array([f"m:{number}" for number in range(count)], DataType.utf8())
+    raw = Array([kinds[number % 7 % 3] for number in range(count)], DataType.binary())
+
+    def batches(cuts: list[int]) -> list[_core.Rows]:
+        pieces = [
+            [each.slice(start, end - start) for each in (ids, raw)] for start, end in pairwise(cuts)
+        ]
+        tables = [Table.from_pydict({"id": names, "raw": octets}) for names, octets in pieces]
+        return [engine.verify_batch(table, None, NOW) for table in tables]
+
+    whole = batches([0, count])
+    cut = batches([0, 1, 4_095, 4_096, 4_097, count])
+    for row_format in ("parquet", "arrow"):
+        one = written(tmp_path / f"{row_format}1", row_format, whole)
+        other = written(tmp_path / f"{row_format}2", row_format, cut)
+        assert one.read_bytes() == other.read_bytes()
+    read, _ = arrow_rows(other.read_bytes(), is_stream=False)
+    assert read == expected_rows(whole, is_flat=False)
+
+
+@EACH_FORMAT
+@SHAPES
+def test_a_run_without_rows_gives_a_file_that_can_be_read(
+    tmp_path: Path, row_format: Format, *, is_flat: bool
+) -> None:
+    none: list[_core.Rows] = []
+    bare = written(tmp_path / "1", row_format, none, is_flat=is_flat)
+    empty = written(tmp_path / "2", row_format, none, is_flat=is_flat, is_one_part=True)
+    octets = bare.read_bytes()
+    assert octets == empty.read_bytes()
+    if row_format == "json":
+        assert json.loads(octets) == []
+    elif row_format == "jsonl":
+        assert octets == b""
+    elif row_format == "csv":
+        assert octets.decode() == _core.csv_header(is_flat)
+    elif row_format == "arrow":
+        assert arrow_rows(octets, is_stream=False)[0] == []
+    elif row_format == "parquet":
+        assert rows(arro3.io.read_parquet(bare).read_all()) == []
+    else:
+        with closing(sqlite3.connect(bare)) as database:
+            table = "signatures" if is_flat else "verdicts"
+            assert database.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)  # noqa: S608
+
+
+@SHAPES
+@pytest.mark.parametrize("row_format", sorted(STREAMED))
+def test_standard_output_gets_what_a_file_gets(
+    tmp_path: Path, found: list[_core.Rows], row_format: Format, *, is_flat: bool
+) -> None:
+    for batches in (found, []):
+        out = io.BytesIO()
+        stream = RowStream(row_format, out, METADATA, is_flat=is_flat)
+        for batch in batches:
+            stream.write(batch)
+        stream.close()
+        target = written(tmp_path / f"{len(batches)}", row_format, batches, is_flat=is_flat)
+        if row_format == "arrow":
+            read, facts = arrow_rows(out.getvalue(), is_stream=True)
+            assert (read, facts) == arrow_rows(target.read_bytes(), is_stream=False)
+        else:
+            assert out.getvalue() == target.read_bytes()
+
+
+def test_what_cannot_be_written_or_read_is_named(tmp_path: Path, found: list[_core.Rows]) -> None:
+    part = tmp_path / "part.parquet"
+    for row_format in FORMATS:
+        target = tmp_path / f"out.{row_format}"
+        with pytest.raises(UnreadableInput, match=str(part)):
+            assemble(row_format, [part], target, METADATA)
+        with pytest.raises(UnreadableInput, match=r"absent.*cannot be written"):
+            assemble(row_format, [], tmp_path / "absent" / target.name, METADATA)
+    writer = _core.Writer(part, "parquet", METADATA, is_flat=True)
+    writer.write(found[0])
+    writer.close()
+    with pytest.raises(UnreadableInput, match="another version"):
+        assemble("arrow", [part], tmp_path / "out.arrow", METADATA)
+    part.write_bytes(b"PAR1 torn")
+    for row_format in FORMATS:
+        if row_format not in ("jsonl", "csv", "json"):
+            with pytest.raises(UnreadableInput, match=str(part)):
+                assemble(row_format, [part], tmp_path / f"out.{row_format}", METADATA)
+    assert [path.name for path in tmp_path.iterdir()] == [part.name]
+    with pytest.raises(MailauthError, match="parts are"):
+        _core.Writer(part, "arrow", METADATA)
+    with pytest.raises(MailauthError, match="no format"):
+        _core.assemble("xml", [], part, METADATA)
+
+
+def test_the_formats_tables_agree() -> None:
+    assert set(EXTENSIONS.values()) == set(PART_FORM) == set(FORMATS)
+    assert set(PART_FORM) >= STREAMED
+
+
+def test_pseudonyms_are_the_keys(found: list[_core.Rows]) -> None:
+    before = expected_rows(found, is_flat=False)
+    hidden = [batch.pseudonymized(KEY) for batch in found]
+    after = expected_rows(hidden, is_flat=False)
+    assert after == expected_rows([batch.pseudonymized(KEY) for batch in found], is_flat=False)
+    other = expected_rows([batch.pseudonymized(KEY[::-1]) for batch in found], is_flat=False)
+    pairs: dict[str, set[str]] = {}
+    for row, shown, another in zip(before, after, other, strict=True):
+        assert shown["dkim"] == [
+            {**signature, "auid": new["auid"]}
+            for signature, new in zip(row["dkim"], shown["dkim"], strict=True)
+        ]
+        assert (shown["author"] or {}).get("domain") == (row["author"] or {}).get("domain")
+        mailbox = row["envelope"]["mail_from"]
+        if mailbox:
+            local, _, domain = mailbox.rpartition("@")
+            pseudonym, _, kept = shown["envelope"]["mail_from"].rpartition("@")
+            assert kept == domain
+            assert local not in shown["envelope"]["mail_from"]
+            assert another["envelope"]["mail_from"] != shown["envelope"]["mail_from"]
+            pairs.setdefault(mailbox, set()).add(pseudonym)
+    assert len(pairs) > 1
+    assert all(len(names) == 1 for names in pairs.values())
+    assert len(set.union(*pairs.values())) == len(pairs)
+
+
+def test_a_key_is_octets_of_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    for length, is_key in ((15, False), (16, True), (17, True), (65_536, True), (65_537, False)):
+        path.write_bytes(b"k" * length)
+        if is_key:
+            assert pseudonym_key(path) == b"k" * length
+        else:
+            with pytest.raises(CommandError, match="octets") as caught:
+                pseudonym_key(path)
+            assert caught.value.code == Exit.USAGE
+            assert "kkk" not in str(caught.value)
+    path.unlink()
+    with pytest.raises(CommandError, match="cannot be read"):
+        pseudonym_key(path)
+    with pytest.raises(MailauthError, match="at least 16 octets"):
+        verifier({}).verify_batch([b"x"])._rows.pseudonymized(b"short")  # noqa: SLF001

@@ -4,7 +4,7 @@ Columnar formats (`parquet`, `arrow`) hold times as timestamps and objects as st
 and `sqlite` hold times as Unix seconds. `csv` and `sqlite` have flat columns whose names are joined
 by `_` (`spf_result`). In `csv` an empty cell is null or an empty list, `""` an empty text; lists of
 texts are joined by `;`, lists of objects (`dkim`) are JSON. In `sqlite` every list is JSON.
-`parquet`, `arrow` and `sqlite` carry the facts of the run, the other formats have no place for them.
+`parquet`, `arrow` and `sqlite` carry the facts of the run, the others have no place for them.
 """
 
 from __future__ import annotations
