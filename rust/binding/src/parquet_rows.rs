@@ -13,9 +13,9 @@ use parquet::file::properties::WriterProperties;
 
 /// Rows of a Parquet row group (ecosystem habit: 131,072).
 const ROW_GROUP_ROWS: usize = 131_072;
-/// Rows that are held as columns at once: a row of an ordinary message has 0.5 KB, one with 100 signatures 50 KB.
-/// Divides [`ROW_GROUP_ROWS`].
-pub(crate) const BATCH_ROWS: usize = 4_096;
+/// Rows that are held as columns at once, in two or three copies: a row of an ordinary message has 0.5 KB, one with 100
+/// signatures 50 KB. Divides [`ROW_GROUP_ROWS`].
+pub(crate) const BATCH_ROWS: usize = 1_024;
 /// zstd level of Parquet pages: beyond 3 files shrink by 2 % and take twice the time.
 const ZSTD_LEVEL: i32 = 3;
 
