@@ -23,7 +23,7 @@ RULE_BOOKS_IN_FORCE = {"7489", "9091"}
 """Superseded, but decided by `--rules rfc7489`: cited where that rule book is obeyed."""
 WITHOUT_TEXT = {"1034", "1035", "2045", "2047", "2181", "3339", "3492", "4291", "5234", "5890"} | {
     "5891", "6532", "6854", "6891", "7505", "8017", "8032", "8162", "9520",
-    "1952", "2046", "2231", "3279", "3986", "6068", "6531", "8878",
+    "1952", "2046", "2231", "3279", "3986", "4180", "6068", "6531", "8878",
 }  # fmt: skip
 """Cited without a text to check the section against."""
 PROTOCOL_FOLDERS = ("spf", "dkim", "arc", "dmarc")

@@ -114,6 +114,11 @@ app.command(
     name="diff",
     help="Compare verdict files, rule books, DNS stores or versions, by cause.",
 )
+app.command(
+    "mailauth_fast.cli.schema:schema",
+    name="schema",
+    help="Print the JSON Schema of what is written.",
+)
 
 FATAL = (EngineError, ResolverUnavailable, UnreadableInput)
 """Faults of the environment; every other `MailauthError` is one of usage or configuration."""

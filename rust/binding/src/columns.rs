@@ -17,22 +17,25 @@ use mailauth_core::dmarc::DmarcVerdict;
 use mailauth_core::verdict::{EnvelopeRow, Verdict};
 
 /// A named column of a table or struct.
-type Column = (&'static str, ArrayRef);
+pub(crate) type Column = (&'static str, ArrayRef);
 
-fn text<T: AsRef<str>>(name: &'static str, values: impl Iterator<Item = Option<T>>) -> Column {
+pub(crate) fn text<T: AsRef<str>>(
+    name: &'static str,
+    values: impl Iterator<Item = Option<T>>,
+) -> Column {
     (name, Arc::new(values.collect::<StringArray>()))
 }
 
-fn count(name: &'static str, values: impl Iterator<Item = Option<i64>>) -> Column {
+pub(crate) fn count(name: &'static str, values: impl Iterator<Item = Option<i64>>) -> Column {
     (name, Arc::new(values.collect::<Int64Array>()))
 }
 
-fn truth(name: &'static str, values: impl Iterator<Item = Option<bool>>) -> Column {
+pub(crate) fn truth(name: &'static str, values: impl Iterator<Item = Option<bool>>) -> Column {
     (name, Arc::new(values.collect::<BooleanArray>()))
 }
 
 /// Unix seconds as timestamp(us, UTC); a time that does not fit is null.
-fn time(name: &'static str, values: impl Iterator<Item = Option<i64>>) -> Column {
+pub(crate) fn time(name: &'static str, values: impl Iterator<Item = Option<i64>>) -> Column {
     let micros = values.map(|seconds| seconds.and_then(|seconds| seconds.checked_mul(1_000_000)));
     (
         name,
@@ -44,7 +47,7 @@ fn time(name: &'static str, values: impl Iterator<Item = Option<i64>>) -> Column
     )
 }
 
-fn texts<'a, I>(name: &'static str, rows: impl Iterator<Item = I>) -> Column
+pub(crate) fn texts<'a, I>(name: &'static str, rows: impl Iterator<Item = I>) -> Column
 where
     I: IntoIterator<Item = &'a str>,
 {
@@ -72,7 +75,7 @@ fn structure(
     StructArray::try_new(fields, arrays, is_present.map(NullBuffer::from))
 }
 
-fn object(
+pub(crate) fn object(
     name: &'static str,
     columns: Vec<Column>,
     is_present: Vec<bool>,
@@ -138,6 +141,11 @@ pub(crate) fn record_batch(rows: &[Verdict]) -> Result<RecordBatch, ArrowError> 
             each().map(|row| unsigned(row.dns_questions)),
         ),
     ];
+    batch_of(columns)
+}
+
+/// A batch of columns of one length.
+pub(crate) fn batch_of(columns: Vec<Column>) -> Result<RecordBatch, ArrowError> {
     let field = |(name, array): &Column| Field::new(*name, array.data_type().clone(), true);
     let schema = Schema::new(columns.iter().map(field).collect::<Fields>());
     RecordBatch::try_new(
@@ -146,7 +154,7 @@ pub(crate) fn record_batch(rows: &[Verdict]) -> Result<RecordBatch, ArrowError> 
     )
 }
 
-/// The schema of every batch.
+/// The schema of every batch of verdicts.
 pub(crate) fn schema() -> Result<SchemaRef, ArrowError> {
     Ok(record_batch(&[])?.schema())
 }
@@ -265,10 +273,16 @@ fn spf_helo(rows: &[Verdict]) -> Result<Column, ArrowError> {
     object("spf_helo", columns, presence(&spf))
 }
 
-#[expect(clippy::too_many_lines, reason = "a table: one column a line")]
 fn dkim(rows: &[Verdict]) -> Result<Column, ArrowError> {
     let flat: Vec<&DkimVerdict> = rows.iter().flat_map(|row| &row.dkim).collect();
-    let each = || flat.iter();
+    let lengths = rows.iter().map(|row| row.dkim.len());
+    objects("dkim", signature_columns(&flat)?, lengths)
+}
+
+/// The columns of these signatures.
+#[expect(clippy::too_many_lines, reason = "a table: one column a line")]
+pub(crate) fn signature_columns(signatures: &[&DkimVerdict]) -> Result<Vec<Column>, ArrowError> {
+    let each = || signatures.iter();
     let misses: Vec<_> = each()
         .map(|signature| signature.near_miss.as_ref())
         .collect();
@@ -279,7 +293,7 @@ fn dkim(rows: &[Verdict]) -> Result<Column, ArrowError> {
             of(&misses, |miss| unsigned(miss.octets_added)),
         ),
     ];
-    let columns = vec![
+    Ok(vec![
         text(
             "result",
             each().map(|signature| Some(signature.result.as_str())),
@@ -350,8 +364,7 @@ fn dkim(rows: &[Verdict]) -> Result<Column, ArrowError> {
             "header_b",
             each().map(|signature| signature.header_b.as_ref()),
         ),
-    ];
-    objects("dkim", columns, rows.iter().map(|row| row.dkim.len()))
+    ])
 }
 
 fn arc(rows: &[Verdict]) -> Result<Column, ArrowError> {

@@ -1,15 +1,21 @@
 //! `mailauth_fast._core`: the only room that knows Python. Octets in, GIL released, Arrow columns out.
 
 mod archive;
+mod assemble;
+mod cells;
 mod columns;
 mod cpu;
 mod engine;
 mod errors;
 mod inputs;
+mod ipc;
 mod live;
+mod parquet_rows;
 mod python_resolver;
 mod rows;
 mod settings;
+mod shape;
+mod target;
 mod unit_reader;
 mod verdict_file;
 mod verdict_words;
@@ -21,7 +27,10 @@ use pyo3::prelude::pymodule;
 /// The engine of `mailauth_fast`.
 #[pymodule(gil_used = false)]
 mod _core {
-    use super::{inputs, rows};
+    use super::errors::Fault;
+    use super::shape::Shape;
+    use super::{cells, inputs, rows};
+    use arrow_schema::SchemaRef;
     use bytes::Bytes;
     use mailauth_core::message::Message;
     use pyo3::prelude::*;
@@ -30,7 +39,11 @@ mod _core {
     #[pymodule_export]
     use super::archive::ArchiveRun;
     #[pymodule_export]
+    use super::assemble::assemble;
+    #[pymodule_export]
     use super::engine::Engine;
+    #[pymodule_export]
+    use super::ipc::IpcStream;
     #[pymodule_export]
     use super::live::LiveResolver;
     #[pymodule_export]
@@ -51,9 +64,28 @@ mod _core {
         octets: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let octets: Bytes = inputs::octets(octets)
-            .map_err(|problem| super::errors::Fault::Argument(format!("octets {problem}")))?;
+            .map_err(|problem| Fault::Argument(format!("octets {problem}")))?;
         let author = py.detach(|| mailauth_core::author::author(&Message::parse(octets)));
         Ok(PyBytes::new(py, &rows::to_json(&author)?))
+    }
+
+    /// The header line of CSV rows.
+    #[pyfunction]
+    #[pyo3(signature = (is_flat = false))]
+    fn csv_header(is_flat: bool) -> PyResult<String> {
+        Ok(cells::csv_header(schema(is_flat)?.fields()))
+    }
+
+    /// The columns of a table that holds no objects: the names that lead to each, and the kind of its cells.
+    #[pyfunction]
+    #[pyo3(signature = (is_flat = false))]
+    fn flat_columns(is_flat: bool) -> PyResult<Vec<cells::FlatColumn>> {
+        Ok(cells::flat_columns(schema(is_flat)?.fields(), &[]))
+    }
+
+    fn schema(is_flat: bool) -> PyResult<SchemaRef> {
+        let schema = Shape::of(is_flat).schema();
+        Ok(schema.map_err(|error| Fault::Engine(error.to_string()))?)
     }
 
     /// The contract's reading of one Authentication-Results value, as JSON.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow_array::{Array, ArrayRef, StructArray};
 use arrow_schema::{ArrowError, DataType, Field};
 use mailauth_core::dkim::{DkimResult, DkimVerdict};
+use mailauth_core::pseudonym::{KEY_OCTET_MINIMUM, Pseudonyms};
 use mailauth_core::verdict::Verdict;
 use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
@@ -13,8 +14,10 @@ use pyo3::types::{PyBytes, PyCapsule};
 use pyo3_arrow::error::PyArrowResult;
 use pyo3_arrow::ffi::{ArrayIterator, to_schema_pycapsule, to_stream_pycapsule};
 
+use crate::cells::{self, CsvStyle};
 use crate::columns;
 use crate::errors::Fault;
+use crate::shape::Shape;
 
 /// Verdict rows in input order.
 #[pyclass(frozen, module = "mailauth_fast._core")]
@@ -47,9 +50,42 @@ impl Rows {
     }
 
     /// All rows, one JSON object a line.
-    fn jsonl<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        let lines = py.detach(|| json_lines(&self.0))?;
+    #[pyo3(signature = (is_flat = false))]
+    fn jsonl<'py>(&self, py: Python<'py>, is_flat: bool) -> PyResult<Bound<'py, PyBytes>> {
+        let lines = py.detach(|| json_lines(&self.0, Shape::of(is_flat)));
+        Ok(PyBytes::new(py, &lines.map_err(Fault::Engine)?))
+    }
+
+    /// All rows as CSV without a header line.
+    #[pyo3(signature = (is_flat = false, is_spreadsheet_safe = false))]
+    fn csv<'py>(
+        &self,
+        py: Python<'py>,
+        is_flat: bool,
+        is_spreadsheet_safe: bool,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let style = CsvStyle {
+            is_spreadsheet_safe,
+        };
+        let lines = py.detach(|| {
+            let mut lines = Vec::new();
+            let batch = Shape::of(is_flat).batch(&self.0)?;
+            cells::csv_lines(&batch, style, &mut lines)?;
+            Ok::<_, ArrowError>(lines)
+        });
+        let lines = lines.map_err(|error| Fault::Engine(error.to_string()))?;
         Ok(PyBytes::new(py, &lines))
+    }
+
+    /// The rows with a pseudonym in the place of every local-part.
+    fn pseudonymized(&self, py: Python<'_>, key: &[u8]) -> PyResult<Self> {
+        let pseudonyms = Pseudonyms::new(key).ok_or_else(|| {
+            Fault::Argument(format!(
+                "the key of pseudonyms needs at least {KEY_OCTET_MINIMUM} octets"
+            ))
+        })?;
+        let replace = |row| pseudonyms.replace(row);
+        Ok(py.detach(|| Self::new(self.0.iter().map(replace).collect())))
     }
 
     /// How many rows have which word, by field; see [`count_row`].
@@ -96,10 +132,15 @@ impl Rows {
 }
 
 /// One JSON object a line.
-pub(crate) fn json_lines(rows: &[Verdict]) -> Result<Vec<u8>, Fault> {
+pub(crate) fn json_lines(rows: &[Verdict], shape: Shape) -> Result<Vec<u8>, String> {
     let mut lines = Vec::with_capacity(rows.len() * 2048);
+    if shape == Shape::Signatures {
+        let batch = shape.batch(rows).map_err(|error| error.to_string())?;
+        cells::json_lines(&batch, &mut lines).map_err(|error| error.to_string())?;
+        return Ok(lines);
+    }
     for row in rows {
-        serde_json::to_writer(&mut lines, row).map_err(|error| Fault::Engine(error.to_string()))?;
+        serde_json::to_writer(&mut lines, row).map_err(|error| error.to_string())?;
         lines.push(b'\n');
     }
     Ok(lines)

@@ -125,7 +125,7 @@ fn guarded<T>(read: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
 }
 
 fn open(path: &Path) -> Result<(BTreeMap<String, String>, Batches), String> {
-    let system = |error: std::io::Error| crate::writer::sentence(&error);
+    let system = |error: std::io::Error| crate::target::sentence(&error);
     let mut file = File::open(path).map_err(system)?;
     let mut head = Vec::new();
     let length = ARROW_MAGIC.len() as u64;

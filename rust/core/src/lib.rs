@@ -24,6 +24,7 @@ pub mod header_facts;
 pub mod mbox_quoting;
 pub mod message;
 pub mod policy;
+pub mod pseudonym;
 pub mod reason;
 pub mod spf;
 pub mod tag_list;

@@ -1,11 +1,12 @@
-//! The only room that names the crypto library: digests and signature checks over public data.
+//! The only room that names the crypto library: digests and signature checks over public data, and pseudonyms' tags.
 //!
-//! Knows SHA-1, SHA-256, RSA (PKCS#1 v1.5) and Ed25519 public keys. Must not know tags, base64, which sizes are
-//! acceptable, or what a broken key means for a verdict: those are the protocols' (RFC 8301 §3.1, §3.2). There are no
-//! secrets in here, so nothing needs constant time.
+//! Knows SHA-1, SHA-256, RSA (PKCS#1 v1.5), Ed25519 public keys and HMAC. Must not know tags, base64, which sizes are
+//! acceptable, or what a broken key means for a verdict: those are the protocols' (RFC 8301 §3.1, §3.2). Nothing
+//! in here compares a secret, so nothing needs constant time.
 
 mod der;
 mod ed25519;
+mod mac;
 mod rsa;
 #[cfg(test)]
 mod vectors;
@@ -15,6 +16,7 @@ use std::fmt;
 use aws_lc_rs::digest;
 
 pub use ed25519::Ed25519PublicKey;
+pub use mac::MacKey;
 pub use rsa::{KEY_OCTET_LIMIT, MODULUS_BIT_LIMIT, MODULUS_BIT_MINIMUM, RsaPublicKey};
 
 /// The hash of a signature algorithm.
