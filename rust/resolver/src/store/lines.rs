@@ -85,13 +85,11 @@ impl Lines {
         if line.trim_ascii().is_empty() {
             return Ok(());
         }
-        let row = if self.has_header {
-            serde_json::from_slice::<Row>(line).ok()
-        } else {
-            None
-        };
-        let Some(row) = row else {
-            return self.read_header(line, part);
+        // Only an object names its fields; serde would take a list for a row as well.
+        let is_object = line.trim_ascii_start().first() == Some(&b'{');
+        let row = (is_object && self.has_header).then(|| serde_json::from_slice::<Row>(line).ok());
+        let Some(row) = row.flatten() else {
+            return self.read_header(if is_object { line } else { b"" }, part);
         };
         match row.answer() {
             Ok(answer) => part.rows.push(StoredRow { row, answer }),
