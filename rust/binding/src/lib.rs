@@ -7,9 +7,11 @@ mod engine;
 mod errors;
 mod inputs;
 mod live;
+mod native;
 mod python_resolver;
 mod rows;
 mod settings;
+mod store;
 mod writer;
 mod zone;
 
@@ -34,6 +36,8 @@ mod _core {
     use super::python_resolver::Delivery;
     #[pymodule_export]
     use super::rows::Rows;
+    #[pymodule_export]
+    use super::store::{RecordedResolver, RecordingResolver, StoreRows};
     #[pymodule_export]
     use super::writer::Writer;
     #[pymodule_export]
