@@ -15,7 +15,12 @@ from mailauth_fast.errors import (
     UnreadableInput,
 )
 from mailauth_fast.policy import Policy
-from mailauth_fast.resolvers import LiveResolver, StaticResolver
+from mailauth_fast.resolvers import (
+    LiveResolver,
+    RecordedResolver,
+    RecordingResolver,
+    StaticResolver,
+)
 from mailauth_fast.verdict import Verdict
 from mailauth_fast.verify import (
     Verdicts,
@@ -34,6 +39,8 @@ __all__ = [
     "MailauthError",
     "Policy",
     "Question",
+    "RecordedResolver",
+    "RecordingResolver",
     "ReportError",
     "ResolverUnavailable",
     "StaticResolver",

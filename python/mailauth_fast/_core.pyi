@@ -7,8 +7,11 @@ __all__ = [
     "Delivery",
     "Engine",
     "LiveResolver",
+    "RecordedResolver",
+    "RecordingResolver",
     "Rows",
     "StaticZone",
+    "StoreRows",
     "Writer",
     "__version__",
     "author_domain",
@@ -31,6 +34,30 @@ class StaticZone:
 @final
 class LiveResolver:
     def __new__(cls, nameservers: Sequence[str]) -> LiveResolver: ...
+
+@final
+class RecordedResolver:
+    def __new__(cls, path: str | PathLike[str]) -> RecordedResolver: ...
+    @property
+    def problems(self) -> list[str]: ...
+
+@final
+class RecordingResolver:
+    def __new__(cls, inner: Any, path: str | PathLike[str]) -> RecordingResolver: ...
+    @property
+    def problems(self) -> list[str]: ...
+    def close(self) -> None: ...
+    def flush(self) -> None: ...
+
+@final
+class StoreRows:
+    def __new__(
+        cls, path: str | PathLike[str], name: str | None = None, record_type: str | None = None
+    ) -> StoreRows: ...
+    def __iter__(self) -> Iterator[tuple[int, bytes]]: ...
+    def __next__(self) -> tuple[int, bytes]: ...
+    @property
+    def problems(self) -> list[str]: ...
 
 @final
 class Delivery:
