@@ -1,4 +1,4 @@
-"""DNS stores: what is recorded is what a replay finds; torn, damaged and foreign files; `dns show`."""
+"""DNS stores: a replay finds what was recorded; torn, damaged and foreign files; `dns show`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import pickle
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -26,6 +25,8 @@ from tests.door import Row, rows
 from tests.sample import generate
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mailauth_fast.resolvers import Resolver
 
 MBOX = generate.FOLDER / "sample.mbox"
@@ -143,6 +144,7 @@ class Faulty:
     """Answers every question with one outcome."""
 
     def __init__(self, outcome: Outcome) -> None:
+        """Keep the outcome."""
         self.outcome = outcome
 
     async def resolve(self, questions: list[Question]) -> list[Answer]:

@@ -1,7 +1,7 @@
 //! Asks another resolver and writes down every answer on its way to whoever asked.
 //!
-//! Knows when a frame is written; must not know how. A failure to write is kept for whoever drives the run: answers go
-//! on meanwhile.
+//! Knows when a frame is written; must not know how. A failure to write is kept for whoever drives the run: what is
+//! in flight is still delivered, nothing more is asked.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
