@@ -20,7 +20,12 @@ if TYPE_CHECKING:
         UnreadableInput,
     )
     from mailauth_fast.policy import Policy
-    from mailauth_fast.resolvers import LiveResolver, StaticResolver
+    from mailauth_fast.resolvers import (
+        LiveResolver,
+        RecordedResolver,
+        RecordingResolver,
+        StaticResolver,
+    )
     from mailauth_fast.verdict import Verdict
     from mailauth_fast.verify import (
         Verdicts,
@@ -40,6 +45,8 @@ __all__ = [
     "MailauthError",
     "Policy",
     "Question",
+    "RecordedResolver",
+    "RecordingResolver",
     "ReportError",
     "ResolverUnavailable",
     "StaticResolver",

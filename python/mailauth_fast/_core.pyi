@@ -8,13 +8,16 @@ __all__ = [
     "Engine",
     "IpcStream",
     "LiveResolver",
+    "RecordedResolver",
+    "RecordingResolver",
     "Rows",
     "StaticZone",
+    "StoreRows",
     "VerdictFile",
     "Writer",
     "__version__",
-    "authentication_results",
     "assemble",
+    "authentication_results",
     "author_domain",
     "csv_header",
     "engine_text",
@@ -49,6 +52,30 @@ class StaticZone:
 @final
 class LiveResolver:
     def __new__(cls, nameservers: Sequence[str]) -> LiveResolver: ...
+
+@final
+class RecordedResolver:
+    def __new__(cls, path: str | PathLike[str]) -> RecordedResolver: ...
+    @property
+    def problems(self) -> list[str]: ...
+
+@final
+class RecordingResolver:
+    def __new__(cls, inner: Any, path: str | PathLike[str]) -> RecordingResolver: ...
+    @property
+    def problems(self) -> list[str]: ...
+    def close(self) -> None: ...
+    def flush(self) -> None: ...
+
+@final
+class StoreRows:
+    def __new__(
+        cls, path: str | PathLike[str], name: str | None = None, record_type: str | None = None
+    ) -> StoreRows: ...
+    def __iter__(self) -> Iterator[tuple[int, bytes]]: ...
+    def __next__(self) -> tuple[int, bytes]: ...
+    @property
+    def problems(self) -> list[str]: ...
 
 @final
 class Delivery:

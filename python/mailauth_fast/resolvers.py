@@ -1,4 +1,4 @@
-"""Who answers DNS questions: a mapping, the live resolver, any object with `async def resolve`.
+"""Who answers DNS questions: a mapping, servers, a DNS store, any object with `async def resolve`.
 
 These objects carry configuration only, so that a `Verifier` can be pickled; the engine's side is
 made from them.
@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from os import PathLike, fspath
+from typing import TYPE_CHECKING, Protocol, Self
 
 from mailauth_fast import _core
 from mailauth_fast.dns import Answer, Question, RecordType
@@ -17,6 +18,7 @@ from mailauth_fast.errors import MailauthError
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+    from types import TracebackType
 
 TxtValue = str | bytes | Sequence[str | bytes]
 Values = str | Sequence[str | TxtValue | Sequence[int | str]]
@@ -138,11 +140,116 @@ def _deliver(done: Future[list[Answer]], delivery: _core.Delivery) -> None:
     delivery.answers(done.result())
 
 
-Resolver = StaticResolver | LiveResolver | AsyncResolver
+class RecordedResolver:
+    """Answers from a DNS store alone; what the store does not know is `unknown`, not absent.
+
+    Args:
+        path: a store that was recorded or imported, read whole at once.
+
+    Raises:
+        StoreError: the file cannot be read, is no store, or a newer version wrote it.
+    """
+
+    def __init__(self, path: str | PathLike[str]) -> None:
+        """Read the store."""
+        self._path = fspath(path)
+        self._native = _core.RecordedResolver(self._path)
+
+    def __reduce__(self) -> tuple[type[RecordedResolver], tuple[str]]:
+        """Pickle the path; the store is read anew."""
+        return (RecordedResolver, (self._path,))
+
+    @property
+    def path(self) -> str:
+        """The store's file."""
+        return self._path
+
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong with the store, one sentence each; the rest of it is used."""
+        return self._native.problems
+
+    def native(self) -> _core.RecordedResolver:
+        """Return the engine's side."""
+        return self._native
 
 
-def native(resolver: Resolver) -> _core.StaticZone | _core.LiveResolver | Bridge:
+class RecordingResolver:
+    """Asks another resolver and appends every answer to a DNS store.
+
+    Several records of one answer are delivered in the order of the store, so that a replay finds
+    what this run found. The store is locked until `close`, or the end of a `with` block.
+
+    Args:
+        inner: who answers.
+        path: the store; made if it is not there, else appended to, without a torn last frame.
+
+    Raises:
+        StoreError: the file cannot be written, is no store, or something else is recording into it;
+            during a run also when the disk is full: what was recorded before stays.
+    """
+
+    def __init__(self, inner: Resolver, path: str | PathLike[str]) -> None:
+        """Open the store."""
+        self._inner = inner
+        self._path = fspath(path)
+        self._native = _core.RecordingResolver(native(inner), self._path)
+
+    def __reduce__(self) -> tuple[type[RecordingResolver], tuple[Resolver, str]]:
+        """Pickle resolver and path; the copy opens the store, which must be closed by then."""
+        return (RecordingResolver, (self._inner, self._path))
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        problem: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the store."""
+        self.close()
+
+    @property
+    def problems(self) -> list[str]:
+        """What was wrong with the store when it was opened, one sentence each."""
+        return self._native.problems
+
+    def flush(self) -> None:
+        """Write what is waiting as one frame and make it survive a loss of power.
+
+        Raises:
+            StoreError: it cannot be written, or could not be before.
+        """
+        self._native.flush()
+
+    def close(self) -> None:
+        """Write and sync what is waiting and let go of the file; a second time does nothing.
+
+        Raises:
+            StoreError: it cannot be written, or could not be before and nobody was told.
+        """
+        self._native.close()
+
+    def native(self) -> _core.RecordingResolver:
+        """Return the engine's side."""
+        return self._native
+
+
+Resolver = StaticResolver | LiveResolver | RecordedResolver | RecordingResolver | AsyncResolver
+Native = (
+    _core.StaticZone
+    | _core.LiveResolver
+    | _core.RecordedResolver
+    | _core.RecordingResolver
+    | Bridge
+)
+
+
+def native(resolver: Resolver) -> Native:
     """Return what the engine asks."""
-    if isinstance(resolver, StaticResolver | LiveResolver):
+    if isinstance(resolver, StaticResolver | LiveResolver | RecordedResolver | RecordingResolver):
         return resolver.native()
     return Bridge(resolver)

@@ -19,6 +19,7 @@ from mailauth_fast.errors import (
     EngineError,
     MailauthError,
     ResolverUnavailable,
+    StoreError,
     UnreadableInput,
 )
 
@@ -119,8 +120,11 @@ app.command(
     name="schema",
     help="Print the JSON Schema of what is written.",
 )
+dns = App(name="dns", help="Look into DNS stores.", help_flags=["--help", "-h"], version_flags=[])
+dns.command("mailauth_fast.cli.dns:show", name="show", help="Show what a DNS store holds.")
+app.command(dns)
 
-FATAL = (EngineError, ResolverUnavailable, UnreadableInput)
+FATAL = (EngineError, ResolverUnavailable, StoreError, UnreadableInput)
 """Faults of the environment; every other `MailauthError` is one of usage or configuration."""
 DASH = "/dev/stdin/-"
 """Stands for a lone `-`, which the parser would take for an option."""

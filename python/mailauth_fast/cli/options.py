@@ -13,13 +13,19 @@ import msgspec
 from cyclopts import Parameter
 
 from mailauth_fast.cli.exits import CommandError, Exit
-from mailauth_fast.errors import MailauthError, ResolverUnavailable
-from mailauth_fast.resolvers import LiveResolver, StaticResolver
+from mailauth_fast.cli.terminal import say
+from mailauth_fast.errors import MailauthError, ResolverUnavailable, StoreError
+from mailauth_fast.resolvers import (
+    LiveResolver,
+    RecordedResolver,
+    RecordingResolver,
+    StaticResolver,
+)
 
 if TYPE_CHECKING:
     from mailauth_fast.resolvers import Resolver
 
-Dns = Annotated[str, Parameter(help="live, ADDRESS:PORT or zone:FILE.json")]
+Dns = Annotated[str, Parameter(help="live, ADDRESS:PORT, zone:FILE.json or store:FILE")]
 RulesOption = Annotated[Literal["rfc9989", "rfc7489", "auto"], Parameter(help="rule book of DMARC")]
 Historic = Annotated[bool, Parameter(negative="", help="let rsa-sha1 and short RSA keys pass")]
 Now = Annotated[str, Parameter(help="received, Unix seconds, or ISO 8601 with offset")]
@@ -27,27 +33,28 @@ Now = Annotated[str, Parameter(help="received, Unix seconds, or ISO 8601 with of
 
 @dataclass(frozen=True, slots=True)
 class ChosenResolver:
-    """A resolver and what a file's metadata says of it: its kind, never a path."""
+    """A resolver and what a file's metadata says of it: its kind, never a path.
+
+    `problems` tells what is wrong with a store of which the rest is used.
+    """
 
     resolver: Resolver
     description: str
+    problems: tuple[str, ...] = ()
 
 
 def chosen_resolver(text: str) -> ChosenResolver:
-    """Read `--dns`: `live`, `ADDRESS`, `ADDRESS:PORT` or `zone:FILE.json`."""
+    """Read `--dns`: `live`, `ADDRESS`, `ADDRESS:PORT`, `zone:FILE.json` or `store:FILE`."""
     if text == "live":
         return ChosenResolver(LiveResolver(), "live")
     if text.startswith("zone:"):
         return _zone(Path(text.removeprefix("zone:")))
     if text.startswith("store:"):
-        raise CommandError(
-            f"--dns {text}: DNS stores are not read yet; give zone:FILE.json or a server",
-            Exit.USAGE,
-        )
+        return _store(Path(text.removeprefix("store:")))
     try:
         return ChosenResolver(LiveResolver([text]), "live")
     except ResolverUnavailable:
-        sentence = f"--dns {text}: neither live, ADDRESS:PORT nor zone:FILE.json"
+        sentence = f"--dns {text}: neither live, ADDRESS:PORT, zone:FILE.json nor store:FILE"
         raise CommandError(sentence, Exit.USAGE) from None
 
 
@@ -64,6 +71,34 @@ def _zone(path: Path) -> ChosenResolver:
         sentence = f"{path}: no zone file ({problem}); it must map names to record types to values"
         raise CommandError(sentence, Exit.USAGE) from None
     return ChosenResolver(resolver, f"zone sha256:{digest}")
+
+
+def _store(path: Path) -> ChosenResolver:
+    resolver = RecordedResolver(path)
+    for problem in resolver.problems:
+        say(problem)
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as problem:
+        raise StoreError(f"{path}: cannot be read ({reason_of(problem)}); run again") from None
+    return ChosenResolver(resolver, f"store sha256:{digest}", tuple(resolver.problems))
+
+
+def recording(chosen: ChosenResolver, path: Path) -> RecordingResolver:
+    """Read `--record`: a resolver that also records, to be flushed at checkpoints and closed.
+
+    Raises:
+        StoreError: the store cannot be recorded into.
+    """
+    resolver = chosen.resolver
+    if isinstance(resolver, RecordedResolver) and path.exists() and path.samefile(resolver.path):
+        sentence = f"--record {path}: the store that --dns reads; choose another file"
+        raise CommandError(sentence, Exit.USAGE)
+    recorder = RecordingResolver(resolver, path)
+    for problem in recorder.problems:
+        say(problem)
+    return recorder
 
 
 def chosen_time(text: str) -> int | str:

@@ -1,24 +1,24 @@
 //! `Engine`: one verifier's resolver, cache, policy and threads; every door of the contract that needs them.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use mailauth_core::batch::{Batch, EngineFault, Rows as Taken};
-use mailauth_core::dns::{Answers, Cache, Lookup, Pending, Question, Resolver};
+use mailauth_core::dns::{Answers, Cache, Lookup, Pending, Question};
 use mailauth_core::domain::Domain;
 use mailauth_core::evaluate::{Input, Now};
 use mailauth_core::explain::OctetsWanted;
 use mailauth_core::policy::{Policy, Rules};
 use mailauth_core::{dmarc, spf};
+use mailauth_resolver::store::Recorder;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::archive::{ArchiveRun, RunOptions};
 use crate::errors::Fault;
-use crate::python_resolver::PythonResolver;
+use crate::native::{Failure, Native};
 use crate::rows::{Rows, to_json};
 use crate::unit_reader::Slice;
-use crate::zone::PyStaticZone;
 use crate::{inputs, settings};
 
 /// Octets of DNS answers that a verifier remembers.
@@ -32,6 +32,7 @@ pub(crate) struct Engine {
     core: Arc<mailauth_core::engine::Engine>,
     workers: usize,
     failure: Failure,
+    recorders: Vec<Arc<Recorder>>,
     is_broken: Arc<dyn Fn() -> bool + Send + Sync>,
 }
 
@@ -40,9 +41,6 @@ type SignedOctets<'py> = (usize, Bound<'py, PyBytes>, Option<Bound<'py, PyBytes>
 
 /// The JSON of an explanation, and the octets beside it.
 type Explained<'py> = (Bound<'py, PyBytes>, Vec<SignedOctets<'py>>);
-
-/// What a Python resolver raised, kept until it can be raised where the run is driven.
-pub(crate) type Failure = Arc<Mutex<Option<String>>>;
 
 /// The clock of the run; core is given it.
 pub(crate) fn unix_time() -> i64 {
@@ -54,7 +52,7 @@ pub(crate) fn unix_time() -> i64 {
 
 #[pymethods]
 impl Engine {
-    /// `resolver` is a `StaticZone`, a native `LiveResolver` or a `Bridge` around a Python object.
+    /// `resolver` is one of the native resolvers or a `Bridge` around a Python object.
     #[new]
     #[pyo3(signature = (resolver, policy, workers = None))]
     fn new(
@@ -62,30 +60,21 @@ impl Engine {
         policy: &Bound<'_, PyAny>,
         workers: Option<usize>,
     ) -> PyResult<Self> {
-        let failure = Failure::default();
-        let mut is_broken: Arc<dyn Fn() -> bool + Send + Sync> = Arc::new(|| false);
-        let native: Arc<dyn Resolver> = if let Ok(zone) = resolver.cast::<PyStaticZone>() {
-            Arc::clone(&zone.get().0) as Arc<dyn Resolver>
-        } else if let Ok(live) = resolver.cast::<crate::live::LiveResolver>() {
-            let live = Arc::clone(&live.get().0);
-            let watched = Arc::clone(&live);
-            is_broken = Arc::new(move || watched.statistics().breaks > 0);
-            live
-        } else {
-            Arc::new(PythonResolver::new(
-                resolver.clone().unbind(),
-                Arc::clone(&failure),
-            ))
-        };
+        let chosen = Native::choose(resolver);
         let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let cache = Arc::new(Cache::new(CACHE_OCTETS, unix_time));
         let policy = Arc::new(settings::policy(policy)?);
-        let engine = Arc::new(mailauth_core::engine::Engine::new(native, cache, policy));
+        let engine = Arc::new(mailauth_core::engine::Engine::new(
+            chosen.resolver,
+            cache,
+            policy,
+        ));
         Ok(Self {
             core: engine,
             workers: workers.unwrap_or_else(cores),
-            failure,
-            is_broken,
+            failure: chosen.failure,
+            recorders: chosen.recorders,
+            is_broken: chosen.is_broken,
         })
     }
 
@@ -349,7 +338,13 @@ impl Engine {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        failure.map_or(Ok(()), |sentence| Err(Fault::Resolver(sentence)))
+        if let Some(sentence) = failure {
+            return Err(Fault::Resolver(sentence));
+        }
+        self.recorders
+            .iter()
+            .try_for_each(|recorder| recorder.check())
+            .map_err(Fault::from)
     }
 
     /// The next rows of a batch; signals are handled while it waits. Empty at the end.

@@ -10,11 +10,13 @@ mod errors;
 mod inputs;
 mod ipc;
 mod live;
+mod native;
 mod parquet_rows;
 mod python_resolver;
 mod rows;
 mod settings;
 mod shape;
+mod store;
 mod target;
 mod unit_reader;
 mod verdict_file;
@@ -50,6 +52,8 @@ mod _core {
     use super::python_resolver::Delivery;
     #[pymodule_export]
     use super::rows::Rows;
+    #[pymodule_export]
+    use super::store::{RecordedResolver, RecordingResolver, StoreRows};
     #[pymodule_export]
     use super::verdict_file::VerdictFile;
     #[pymodule_export]

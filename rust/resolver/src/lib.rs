@@ -3,7 +3,8 @@
 //! One thread and one event loop a resolver. [`settings`] says whom to ask and how patiently; `engine` is the state
 //! of every question in flight and takes the time as an argument; `sockets` and `connection` carry octets; `query`
 //! and `reply` compose and match messages; `answer` reads what a matching reply says. No cache and no protocol rule
-//! of SPF, DKIM or DMARC in here. RFC 5452 (forgery), RFC 7766 (TCP), RFC 2308 (negative answers).
+//! of SPF, DKIM or DMARC in here. [`store`] writes answers to a file and gives them again. RFC 5452
+//! (forgery), RFC 7766 (TCP), RFC 2308 (negative answers).
 #![forbid(unsafe_code)]
 
 mod answer;
@@ -20,6 +21,7 @@ mod reply;
 mod server;
 mod settings;
 mod sockets;
+pub mod store;
 mod system;
 
 mod transmission;

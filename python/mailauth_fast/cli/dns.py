@@ -1,0 +1,93 @@
+"""`dns show`: what a DNS store holds, for people and for programs."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+import msgspec
+from cyclopts import Parameter
+
+from mailauth_fast import _core
+from mailauth_fast.cli.app import is_dash
+from mailauth_fast.cli.exits import CommandError, Exit
+from mailauth_fast.cli.terminal import printable, say
+
+Form = Literal["text", "jsonl"]
+COLUMNS = "{:<40}  {:<5}  {:<10}  {:<10}  {:>6}  {}"
+"""Name, type, first and last day seen, TTL, source: a name may reach over its column."""
+INDENT = "    "
+
+
+class StoredRow(msgspec.Struct, frozen=True, rename={"record_type": "type"}):
+    """One row of a store."""
+
+    name: str
+    record_type: str
+    data: list[str]
+    rcode: str
+    first_seen: int | None
+    last_seen: int | None
+    source: str
+    ttl: int | None
+    ad: bool | None
+    is_alias: bool = False
+
+
+def show(
+    store: str,
+    name: str | None = None,
+    *,
+    record_type: Annotated[
+        str | None, Parameter(name="--type", help="rows of this record type alone")
+    ] = None,
+    form: Annotated[
+        Form, Parameter(name="--format", help="text for people, jsonl for programs")
+    ] = "text",
+) -> int:
+    """Show the rows of a DNS store, or those of one name; times are UTC."""
+    if is_dash(store):
+        raise CommandError("dns show reads a file, not standard input; name one", Exit.USAGE)
+    rows = _core.StoreRows(store, name, record_type)
+    read = shown = 0
+    for count, lines in rows:
+        read += count
+        if form == "jsonl":
+            sys.stdout.write(lines.decode())
+            continue
+        for line in lines.splitlines():
+            if not shown:
+                _print(COLUMNS.format("name", "type", "first seen", "last seen", "ttl", "source"))
+            _show_row(msgspec.json.decode(line, type=StoredRow))
+            shown += 1
+    if form == "text":
+        _print(f"{shown:,} of {read:,} rows")
+    for problem in rows.problems:
+        say(problem)
+    return Exit.PARTIAL if rows.problems else Exit.FINISHED
+
+
+def _show_row(row: StoredRow) -> None:
+    ttl = "-" if row.ttl is None else f"{row.ttl}"
+    facts = ["alias"] if row.is_alias else []
+    if row.ad is not None:
+        facts.append("authenticated" if row.ad else "not authenticated")
+    source = " ".join([row.source or "-", *facts])
+    days = (_day(row.first_seen), _day(row.last_seen))
+    _print(COLUMNS.format(row.name, row.record_type, *days, ttl, source))
+    for text in row.data or ["no data" if row.rcode == "NOERROR" else row.rcode]:
+        _print(INDENT + text)
+
+
+def _day(seconds: int | None) -> str:
+    if seconds is None:
+        return "-"
+    try:
+        return datetime.fromtimestamp(seconds, UTC).date().isoformat()
+    except (OverflowError, OSError, ValueError):
+        return str(seconds)
+
+
+def _print(line: str) -> None:
+    print(printable(line.rstrip()))

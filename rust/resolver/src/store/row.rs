@@ -1,0 +1,171 @@
+//! One line of a store: an RRset, or a kind of "no", with its time and source.
+//!
+//! The only place where outcomes become RCODE words and back.
+
+use std::sync::Arc;
+
+use mailauth_core::dns::{Answer, Outcome, Question, RecordData, RecordType};
+use mailauth_core::domain::Domain;
+use serde::{Deserialize, Serialize};
+
+use super::presentation;
+
+/// One RRset as the file holds it; what a later version adds to a row is left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row {
+    /// Lower-case A-labels without final dot.
+    pub name: String,
+    /// `TXT`, `A`, ... or `TYPE65280`.
+    #[serde(rename = "type")]
+    pub record_type: String,
+    /// The RRset in presentation form, sorted; empty for every kind of "no".
+    #[serde(default)]
+    pub data: Vec<String>,
+    /// `NOERROR`, `NXDOMAIN`, or the word of a fault.
+    pub rcode: String,
+    /// Unix seconds of the first observation of exactly this RRset.
+    pub first_seen: Option<i64>,
+    /// Unix seconds of the last one.
+    pub last_seen: Option<i64>,
+    /// Where the answer comes from.
+    #[serde(default)]
+    pub source: String,
+    /// Seconds, as received at `last_seen`.
+    pub ttl: Option<u32>,
+    /// The AD bit of a trusted resolver; null = not asked for.
+    pub ad: Option<bool>,
+    /// The name is an alias: an NXDOMAIN denies its target, not the name itself (RFC 8020 §2).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_alias: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+const fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+/// The word of the file for an outcome; `None` for what is no statement of a resolver.
+const fn rcode(outcome: Outcome) -> Option<&'static str> {
+    Some(match outcome {
+        Outcome::Found | Outcome::NoData => "NOERROR",
+        Outcome::NxDomain => "NXDOMAIN",
+        Outcome::ServFail => "SERVFAIL",
+        Outcome::Refused => "REFUSED",
+        Outcome::FormErr => "FORMERR",
+        Outcome::NotImp => "NOTIMP",
+        Outcome::Timeout => "TIMEOUT",
+        Outcome::Truncated => "TRUNCATED",
+        Outcome::Lame => "LAME",
+        Outcome::ChainTooLong => "CHAIN-TOO-LONG",
+        Outcome::Unusable => "UNUSABLE",
+        _ => return None,
+    })
+}
+
+/// The faults, by their words in the file.
+const FAULTS: [Outcome; 9] = [
+    Outcome::ServFail,
+    Outcome::Refused,
+    Outcome::FormErr,
+    Outcome::NotImp,
+    Outcome::Timeout,
+    Outcome::Truncated,
+    Outcome::Lame,
+    Outcome::ChainTooLong,
+    Outcome::Unusable,
+];
+
+/// The answer as a replay will give it, and its row; no row for what is no statement of a resolver.
+///
+/// The records come back sorted, and "found" without a record is NODATA: the run that records must see what the
+/// replay will see.
+pub(super) fn recorded(question: &Question, answer: Answer, now: i64) -> (Answer, Option<Row>) {
+    let (data, texts) = presentation::sorted(answer.data);
+    let is_empty_find = answer.outcome == Outcome::Found && texts.is_empty();
+    let outcome = if is_empty_find {
+        Outcome::NoData
+    } else {
+        answer.outcome
+    };
+    let data = if outcome == Outcome::Found {
+        data
+    } else {
+        RecordData::None
+    };
+    let texts = if outcome == Outcome::Found {
+        texts
+    } else {
+        Vec::new()
+    };
+    let answer = Answer {
+        outcome,
+        data,
+        ..answer
+    };
+    let row = rcode(outcome).map(|rcode| Row {
+        name: question.name.as_str().to_owned(),
+        record_type: question.record_type.as_str().to_owned(),
+        data: texts,
+        rcode: rcode.to_owned(),
+        first_seen: answer.first_seen.or(Some(now)),
+        last_seen: answer.last_seen.or(Some(now)),
+        source: answer.source.to_string(),
+        ttl: answer.ttl,
+        ad: answer.authenticated,
+        is_alias: answer.is_alias,
+    });
+    (answer, row)
+}
+
+impl Row {
+    /// What the row says, checked; `None` for a type that no check asks for.
+    ///
+    /// # Errors
+    /// What is wrong with the row.
+    pub(super) fn answer(&self) -> Result<Option<(Question, Answer)>, &'static str> {
+        let name = Domain::parse_expanded(&self.name).ok_or("the name is no domain name")?;
+        let outcome = self.outcome()?;
+        if matches!((self.first_seen, self.last_seen), (Some(first), Some(last)) if first > last) {
+            return Err("first_seen is after last_seen");
+        }
+        let Some(record_type) = RecordType::from_word(&self.record_type) else {
+            return Ok(None);
+        };
+        let data = if outcome == Outcome::Found {
+            presentation::read(record_type, &self.data)?
+        } else {
+            RecordData::None
+        };
+        let answer = Answer {
+            outcome,
+            data,
+            ttl: self.ttl,
+            authenticated: self.ad,
+            source: Arc::from(self.source.as_str()),
+            first_seen: self.first_seen,
+            last_seen: self.last_seen,
+            is_alias: self.is_alias,
+        };
+        Ok(Some((Question { name, record_type }, answer)))
+    }
+
+    fn outcome(&self) -> Result<Outcome, &'static str> {
+        let fault = || {
+            FAULTS
+                .into_iter()
+                .find(|fault| rcode(*fault) == Some(self.rcode.as_str()))
+        };
+        let outcome = match (self.rcode.as_str(), self.data.is_empty()) {
+            ("NOERROR", false) => return Ok(Outcome::Found),
+            // RFC 2308 §2.2: no error and no record is "no data".
+            ("NOERROR", true) => return Ok(Outcome::NoData),
+            ("NXDOMAIN", _) => Outcome::NxDomain,
+            _ => fault().ok_or("an unknown rcode")?,
+        };
+        if self.data.is_empty() {
+            Ok(outcome)
+        } else {
+            Err("data beside an rcode that has none")
+        }
+    }
+}
