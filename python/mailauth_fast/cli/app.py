@@ -120,7 +120,13 @@ app.command(
     name="schema",
     help="Print the JSON Schema of what is written.",
 )
-dns = App(name="dns", help="Look into DNS stores.", help_flags=["--help", "-h"], version_flags=[])
+dns = App(
+    name="dns",
+    group=DNS,
+    help="Look into DNS stores.",
+    help_flags=["--help", "-h"],
+    version_flags=[],
+)
 dns.command("mailauth_fast.cli.dns:show", name="show", help="Show what a DNS store holds.")
 app.command(dns)
 

@@ -9,7 +9,7 @@ texts are joined by `;`, lists of objects (`dkim`) are JSON. In `sqlite` every l
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, BinaryIO, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from mailauth_fast import _core
 from mailauth_fast.cli.exits import CommandError, Exit
@@ -62,13 +62,23 @@ def assemble(
         _core.assemble(row_format, list(parts), target, metadata, is_flat)
 
 
+class OctetStream(Protocol):
+    """Takes octets."""
+
+    def write(self, octets: bytes, /) -> object:
+        """Append octets."""
+
+    def flush(self) -> object:
+        """Let them be seen."""
+
+
 class RowStream:
     """Rows to standard output, in one of the formats that can be streamed."""
 
     def __init__(
         self,
         row_format: Format,
-        stream: BinaryIO,
+        stream: OctetStream,
         metadata: Metadata,
         *,
         is_flat: bool = False,

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 from mailauth_fast import _core
 from mailauth_fast.cli.exits import CommandError, Exit
-from mailauth_fast.cli.formats import EXTENSIONS, Format
-from mailauth_fast.cli.parts import Parts
+from mailauth_fast.cli.formats import EXTENSIONS, STREAMED, Format, RowStream
+from mailauth_fast.cli.parts import Parts, RowForm
+from mailauth_fast.cli.terminal import printable_json
 
 if TYPE_CHECKING:
+    from mailauth_fast.cli.formats import Metadata
     from mailauth_fast.cli.parts import FinishedUnit
     from mailauth_fast.cli.summary import Counts
     from mailauth_fast.policy import Policy
 
 SCHEMA_VERSION = 1
-STREAMED = ("jsonl",)
-"""Formats that standard output can take row by row."""
 
 
 class NoRows:
@@ -43,10 +43,37 @@ class NoRows:
 class StandardOutput(NoRows):
     """Rows to standard output as they come."""
 
+    def __init__(self, form: RowForm, metadata: Metadata) -> None:
+        """Write what goes before the rows."""
+        stream = TerminalStream() if sys.stdout.isatty() else sys.stdout.buffer
+        self._rows = RowStream(
+            form.row_format,
+            stream,
+            metadata,
+            is_flat=form.is_flat,
+            is_spreadsheet_safe=form.is_spreadsheet_safe,
+        )
+
     def write(self, rows: _core.Rows) -> None:
         """Print rows."""
-        sys.stdout.buffer.write(rows.jsonl())
-        sys.stdout.buffer.flush()
+        self._rows.write(rows)
+
+    def complete(self, _problems: list[str], *, is_resolver_broken: bool) -> None:  # noqa: ARG002
+        """Print what goes behind the rows."""
+        self._rows.close()
+
+
+class TerminalStream:
+    """Standard output for a person: what could steer a terminal is written as escapes."""
+
+    def write(self, octets: bytes, /) -> None:
+        """Print lines of text."""
+        text = octets.decode("utf-8", "backslashreplace")
+        sys.stdout.write("\n".join(printable_json(line) for line in text.split("\n")))
+
+    def flush(self) -> None:
+        """Show what was written."""
+        sys.stdout.flush()
 
 
 def chosen_format(output: str | None, chosen: Format | None) -> Format:
@@ -68,20 +95,15 @@ def chosen_format(output: str | None, chosen: Format | None) -> Format:
 
 
 def open_parts(
-    output: str | None,
-    row_format: Format,
-    metadata: list[tuple[str, str]],
-    *,
-    shard: tuple[int, int],
-    is_flat: bool,
+    output: str | None, form: RowForm, metadata: Metadata, shard: tuple[int, int]
 ) -> Parts | None:
     """Return the parts below `-o`; None for standard output."""
     if output is None or output == "-":
         return None
-    return Parts(Path(output), row_format, metadata, shard=shard, is_flat=is_flat)
+    return Parts(Path(output), form, metadata, shard)
 
 
-def run_metadata(policy: Policy, now: int | str, resolver: str) -> list[tuple[str, str]]:
+def run_metadata(policy: Policy, now: int | str, resolver: str) -> Metadata:
     """Return the facts of a run that a file carries: no clock, no host, no path."""
     settings = {name: getattr(policy, name) for name in sorted(policy.__slots__)}
     path = settings.pop("public_suffix_list")

@@ -25,6 +25,8 @@ from mailauth_fast.errors import UnreadableInput
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from mailauth_fast.cli.formats import Metadata
+
 ALL = (0, 1)
 """The only shard of an undivided run."""
 
@@ -104,25 +106,28 @@ class Progressed:
         self.checkpoint = record.unit.next
 
 
+@dataclass(frozen=True, slots=True)
+class RowForm:
+    """What rows are written as."""
+
+    row_format: Format
+    is_flat: bool = False
+    is_spreadsheet_safe: bool = False
+
+
 class Parts:
     """The parts of one run, or of one shard of it, below OUT."""
 
     is_resumable = True
 
     def __init__(
-        self,
-        target: Path,
-        row_format: Format,
-        metadata: list[tuple[str, str]],
-        *,
-        shard: tuple[int, int] = ALL,
-        is_flat: bool = False,
+        self, target: Path, form: RowForm, metadata: Metadata, shard: tuple[int, int] = ALL
     ) -> None:
         """Look at nothing yet."""
         self._target = target
-        self._format = row_format
+        self._form = form
+        self._format = form.row_format
         self._metadata = metadata
-        self._is_flat = is_flat
         self._shard, self._shards = shard
         self._is_file = target.suffix in EXTENSIONS
         self._work = target.with_name(f".{target.name}.run") if self._is_file else target / ".run"
@@ -272,8 +277,13 @@ class Parts:
     def write(self, rows: _core.Rows) -> None:
         """Append rows to the piece in progress."""
         if self._writer is None:
-            form = PART_FORM[self._format]
-            self._writer = _core.Writer(self._next_piece(), form, self._metadata)
+            self._writer = _core.Writer(
+                self._next_piece(),
+                PART_FORM[self._format],
+                self._metadata,
+                self._form.is_flat,
+                self._form.is_spreadsheet_safe,
+            )
         self._writer.write(rows)
 
     def end_unit(self, unit: FinishedUnit, counts: Counts, problems: list[str]) -> None:
@@ -299,7 +309,7 @@ class Parts:
 
     def _assemble(self, parts: list[Path], target: Path) -> None:
         try:
-            assemble(self._format, parts, target, self._metadata, is_flat=self._is_flat)
+            assemble(self._format, parts, target, self._metadata, is_flat=self._form.is_flat)
         except OSError as problem:
             reason = reason_of(problem)
             sentence = f"{target}: cannot be written ({reason}); make room, then give --resume"

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from mailauth_fast import _core
     from mailauth_fast.cli.formats import Format
+    from mailauth_fast.resolvers import RecordingResolver
     from mailauth_fast.verify import Verifier
 
 TEMPERROR_ROWS = 10
@@ -38,7 +39,11 @@ class Plan:
     now: int | str
     shard: tuple[int, int]
     limit: int | None
+    is_attached: bool
     row_format: Format
+    pseudonym_key: bytes | None
+    recorder: RecordingResolver | None
+    resolver_problems: tuple[str, ...]
     conditions: list[tuple[str, str]]
     is_quiet: bool
 
@@ -138,11 +143,14 @@ def execute(plan: Plan, verifier: Verifier, sink: Sink, done: Progressed) -> Exi
         is_watched=is_shown(is_quiet=plan.is_quiet),
         shard=plan.shard,
         checkpoint=checkpoint,
+        attached=plan.is_attached,
     )
     try:
         outcome = _drive(plan, run, sink, done)
     finally:
         run.close()
+        if plan.recorder is not None:
+            plan.recorder.close()
     return _finish(plan, sink, outcome, is_stopped=run.is_stopped)
 
 
@@ -151,16 +159,21 @@ def _drive(plan: Plan, run: _core.ArchiveRun, sink: Sink, done: Progressed) -> O
     try:
         with (
             Stopper(run),
-            RunProgress(run, is_quiet=plan.is_quiet) as progress,
+            RunProgress(run, is_quiet=plan.is_quiet, rows_before=done.rows) as progress,
         ):
             for rows in run:
-                sink.write(rows)
+                key = plan.pseudonym_key
+                sink.write(rows if key is None else rows.pseudonymized(key))
                 outcome.add(rows)
                 finished = run.finished_unit()
                 if finished is not None:
-                    unit = msgspec.json.decode(finished, type=FinishedUnit)
-                    sink.end_unit(unit, outcome.end_unit(), run.problems)
+                    _end_unit(
+                        plan, sink, outcome, msgspec.json.decode(finished, type=FinishedUnit), run
+                    )
                 progress.update(outcome.rows)
+    except BrokenPipeError:
+        # Whoever read the rows has gone: that is no news to anybody.
+        raise
     except BaseException as problem:
         how = "interrupted" if isinstance(problem, KeyboardInterrupt) else "stopped"
         say(how + _kept(outcome, is_resumable=sink.is_resumable))
@@ -172,6 +185,15 @@ def _drive(plan: Plan, run: _core.ArchiveRun, sink: Sink, done: Progressed) -> O
     outcome.done.problems += run.problems
     outcome.done.is_resolver_broken |= run.is_resolver_broken
     return outcome
+
+
+def _end_unit(
+    plan: Plan, sink: Sink, outcome: Outcome, unit: FinishedUnit, run: _core.ArchiveRun
+) -> None:
+    """Make a unit's rows final; the answers they rest on first."""
+    if plan.recorder is not None:
+        plan.recorder.flush()
+    sink.end_unit(unit, outcome.end_unit(), run.problems)
 
 
 def _kept(outcome: Outcome, *, is_resumable: bool) -> str:
@@ -197,6 +219,8 @@ def _finish(plan: Plan, sink: Sink, outcome: Outcome, *, is_stopped: bool) -> Ex
         sink.clean()
     if problems:
         codes.add(Exit.PARTIAL if rows else Exit.FATAL)
+    if plan.resolver_problems:
+        codes.add(Exit.PARTIAL)
     if outcome.done.is_resolver_broken or _has_many_temperrors(rows, counts):
         say("many DNS questions found no answer; run again later, or check --dns")
         codes.add(Exit.TEMPERRORS)

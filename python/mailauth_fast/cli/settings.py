@@ -156,6 +156,7 @@ def policy(
     historic: bool | None = None,
     digest: bool | None = None,
     receiver: str | None = None,
+    trust: tuple[str, ...] | None = None,
 ) -> Policy:
     """Return the policy of this run: these values, else environment and file, else the defaults.
 
@@ -164,7 +165,13 @@ def policy(
     """
     from mailauth_fast.policy import Policy  # noqa: PLC0415 - start-up time
 
-    given = {"rules": rules, "historic": historic, "digest": digest, "receiver": receiver}
+    given = {
+        "rules": rules,
+        "historic": historic,
+        "digest": digest,
+        "receiver": receiver,
+        "trust": trust,
+    }
     fields: dict[str, Value] = {
         setting.key: found()[setting.key].value
         for setting in SETTINGS
