@@ -18,7 +18,7 @@ use pyo3::prelude::pymodule;
 /// The engine of `mailauth_fast`.
 #[pymodule(gil_used = false)]
 mod _core {
-    use super::{inputs, rows};
+    use super::{inputs, rows, settings};
     use bytes::Bytes;
     use mailauth_core::message::Message;
     use pyo3::prelude::*;
@@ -49,6 +49,13 @@ mod _core {
             .map_err(|problem| super::errors::Fault::Argument(format!("octets {problem}")))?;
         let author = py.detach(|| mailauth_core::author::author(&Message::parse(octets)));
         Ok(PyBytes::new(py, &rows::to_json(&author)?))
+    }
+
+    /// Raises `InvalidPolicy` when an entry of `trust` has none of its forms.
+    #[pyfunction]
+    fn check_trust(entries: Vec<String>) -> PyResult<()> {
+        settings::trust(&entries)?;
+        Ok(())
     }
 
     /// The contract's reading of one Authentication-Results value, as JSON.
