@@ -20,6 +20,7 @@ DOOR = {
     "Writer",
     "__version__",
     "author_domain",
+    "check_trust",
     "engine_text",
     "parse_authentication_results",
     "reasons",
