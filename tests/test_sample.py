@@ -79,7 +79,8 @@ def test_a_trusted_trace_gives_the_same_words_as_the_envelope(enveloped: list[Ro
     recovered = archive_rows(engine.verify_archive(MBOX, now="received"))
     assert [words(row) for row in recovered] == [words(row) for row in enveloped]
     for row, expected in zip(recovered, EXPECTED, strict=True):
-        assert {name: row["envelope"][name] for name in expected["envelope"]} == expected["envelope"]
+        given = expected["envelope"]
+        assert picked(row["envelope"], *given) == given
         assert row["envelope"]["sources"]["client_ip"] == "received"
         assert row["envelope"]["sources"]["mail_from"] == "return-path"
 

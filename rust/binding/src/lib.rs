@@ -53,8 +53,8 @@ mod _core {
 
     /// Raises `InvalidPolicy` when an entry of `trust` has none of its forms.
     #[pyfunction]
-    fn check_trust(entries: Vec<String>) -> PyResult<()> {
-        settings::trust(&entries)?;
+    fn check_trust(entries: &Bound<'_, PyAny>) -> PyResult<()> {
+        settings::trust(&entries.extract::<Vec<String>>()?)?;
         Ok(())
     }
 
