@@ -28,6 +28,7 @@ DOOR = {
     "assemble",
     "author_domain",
     "csv_header",
+    "check_trust",
     "engine_text",
     "flat_columns",
     "parse_authentication_results",

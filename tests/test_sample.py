@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from mailauth_fast import Envelope
+from mailauth_fast import Envelope, Policy
 
 from tests.door import Row, archive_rows, batch, rows, verifier, words
 from tests.sample import generate
@@ -72,6 +72,17 @@ def test_every_message_gets_its_words(archived: list[Row]) -> None:
 def test_every_message_gets_its_words_with_an_envelope(enveloped: list[Row]) -> None:
     wanted = [picked(each, "dkim", "arc") | each["with_envelope"] for each in EXPECTED]
     assert differences([words(row) for row in enveloped], wanted) == []
+
+
+def test_a_trusted_trace_gives_the_same_words_as_the_envelope(enveloped: list[Row]) -> None:
+    engine = verifier(ZONE, Policy(trust=("by:mx.receiver.example",)))
+    recovered = archive_rows(engine.verify_archive(MBOX, now="received"))
+    assert [words(row) for row in recovered] == [words(row) for row in enveloped]
+    for row, expected in zip(recovered, EXPECTED, strict=True):
+        given = expected["envelope"]
+        assert picked(row["envelope"], *given) == given
+        assert row["envelope"]["sources"]["client_ip"] == "received"
+        assert row["envelope"]["sources"]["mail_from"] == "return-path"
 
 
 def test_every_message_gets_its_policy_and_rule_book(enveloped: list[Row]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from mailauth_fast import _core
 from mailauth_fast.errors import InvalidPolicy
 
 Rules = Literal["auto", "rfc9989", "rfc7489"]
@@ -36,6 +37,7 @@ class Policy:
     public_suffix_list: str | Path | None = None
     private_suffixes: bool = True
     trusted_sealers: tuple[str, ...] = ()
+    trust: tuple[str, ...] = ()  # whose Received fields are believed, as of `--trust`
     time_skew: int = 300
     reject_on_policy_alone: bool = False
     digest: bool = False
@@ -53,6 +55,14 @@ class Policy:
         _check_range("time_skew", self.time_skew, 0, 7 * 86_400)
         if isinstance(self.trusted_sealers, str):
             raise InvalidPolicy("trusted_sealers is a single text; give a sequence of domains")
+        if isinstance(self.trust, str):
+            raise InvalidPolicy(
+                f"trust is a single text; give a sequence of entries: ({self.trust!r},)"
+            )
+        object.__setattr__(self, "trust", tuple(self.trust))
+        if not all(isinstance(entry, str) for entry in self.trust):
+            raise InvalidPolicy("trust holds an entry that is no text; use net:CIDR, by:NAME, ...")
+        _core.check_trust(self.trust)
         sealers = tuple(name.lower().rstrip(".") for name in self.trusted_sealers)
         object.__setattr__(self, "trusted_sealers", sealers)
 

@@ -33,7 +33,8 @@ class Case:
     """One kind of message, made `count` times.
 
     Attributes:
-        dmarc: the word when SPF gives no aligned pass (no envelope: `fail` is `unverifiable`).
+        dmarc: the word when SPF gives no aligned pass (no client: `fail` is `unverifiable` where
+            MAIL FROM might have been aligned).
         route: `direct`, `forwarded`, `list`, `elsewhere` or `bounce`.
         policy: `effective_policy`, where a policy was found.
         is_old: received when RFC 7489 was in force.
@@ -75,8 +76,13 @@ class Case:
         return "pass" if self.travel().is_aligned and self.dmarc in rescued else self.dmarc
 
     def dmarc_without_envelope(self) -> str:
-        """Return the word when SPF is not evaluated."""
-        return "unverifiable" if self.dmarc == "fail" else self.dmarc
+        """Return the word when of the envelope only MAIL FROM is known, by the Return-Path field.
+
+        A MAIL FROM of another organization can be no aligned identifier, whoever the client was.
+        """
+        sender = self.travel().mail_from
+        may_align = not sender or sender.endswith(self.author.rpartition("@")[2])
+        return "unverifiable" if self.dmarc == "fail" and may_align else self.dmarc
 
 
 def unsigned(source: str | None = None) -> Build:

@@ -81,7 +81,7 @@ def unquoted(entry: bytes) -> bytes:
 
 
 def expectation(case: Case, number: int, route: Route) -> Expected:
-    """Return what a verifier must say of the message, without and with its envelope."""
+    """Return what must be said of the message, by its Return-Path alone and with its envelope."""
     return {
         "index": number,
         "case": case.name,

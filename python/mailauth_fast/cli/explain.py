@@ -17,6 +17,7 @@ from mailauth_fast.cli.options import (
     Historic,
     Now,
     RulesOption,
+    Trust,
     chosen_resolver,
     chosen_time,
 )
@@ -92,6 +93,7 @@ def explain(
     now: Now = "received",
     rules: RulesOption = "auto",
     historic: Historic = False,
+    trust: Trust = (),
     ip: Annotated[str | None, Parameter(help="the client's address")] = None,
     helo: Annotated[str | None, Parameter(help="the name of HELO or EHLO")] = None,
     mail_from: Annotated[
@@ -105,7 +107,7 @@ def explain(
     """Explain one message: who answers for it, every check and DNS answer, and what to change."""
     verifier = Verifier(
         resolver=chosen_resolver(dns).resolver,
-        policy=settings.policy(rules=rules, historic=historic),
+        policy=settings.policy(rules=rules, historic=historic, trust=trust or None),
         workers=1,
     )
     envelope = None

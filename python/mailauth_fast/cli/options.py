@@ -28,6 +28,13 @@ if TYPE_CHECKING:
 Dns = Annotated[str, Parameter(help="live, ADDRESS:PORT, zone:FILE.json or store:FILE")]
 RulesOption = Annotated[Literal["rfc9989", "rfc7489", "auto"], Parameter(help="rule book of DMARC")]
 Historic = Annotated[bool, Parameter(negative="", help="let rsa-sha1 and short RSA keys pass")]
+Trust = Annotated[
+    tuple[str, ...],
+    Parameter(
+        negative="",
+        help="whose trace fields to believe: net:CIDR, by:NAME, hops:N, preset:NAME; repeats",
+    ),
+]
 Now = Annotated[str, Parameter(help="received, Unix seconds, or ISO 8601 with offset")]
 
 

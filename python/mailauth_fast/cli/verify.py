@@ -20,6 +20,7 @@ from mailauth_fast.cli.options import (
     Historic,
     Now,
     RulesOption,
+    Trust,
     chosen_resolver,
     chosen_time,
     recording,
@@ -59,14 +60,7 @@ class Options:
         None
     )
     historic: Historic = False
-    trust: Annotated[
-        tuple[str, ...],
-        Parameter(
-            negative="",
-            consume_multiple=False,
-            help="whose trace fields to believe: net:CIDR, by:NAME, hops:N, preset:NAME; repeats",
-        ),
-    ] = ()
+    trust: Trust = ()
     attached: Annotated[
         bool, Parameter(negative="", help="also verify mails attached to a mail")
     ] = False

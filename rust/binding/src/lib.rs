@@ -31,7 +31,7 @@ use pyo3::prelude::pymodule;
 mod _core {
     use super::errors::Fault;
     use super::shape::Shape;
-    use super::{cells, inputs, rows};
+    use super::{cells, inputs, rows, settings};
     use arrow_schema::SchemaRef;
     use bytes::Bytes;
     use mailauth_core::message::Message;
@@ -90,6 +90,13 @@ mod _core {
     fn schema(is_flat: bool) -> PyResult<SchemaRef> {
         let schema = Shape::of(is_flat).schema();
         Ok(schema.map_err(|error| Fault::Engine(error.to_string()))?)
+    }
+
+    /// Raises `InvalidPolicy` when an entry of `trust` has none of its forms.
+    #[pyfunction]
+    fn check_trust(entries: &Bound<'_, PyAny>) -> PyResult<()> {
+        settings::trust(&entries.extract::<Vec<String>>()?)?;
+        Ok(())
     }
 
     /// The contract's reading of one Authentication-Results value, as JSON.

@@ -6,6 +6,7 @@ use mailauth_core::dmarc::PublicSuffixList;
 use mailauth_core::envelope::Envelope;
 use mailauth_core::evaluate::Now;
 use mailauth_core::policy::{BodyLength, Policy, Rules};
+use mailauth_core::trace::Trust;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
@@ -26,11 +27,17 @@ pub(crate) fn policy(object: &Bound<'_, PyAny>) -> PyResult<Policy> {
         public_suffix_list: suffixes(&object.getattr("public_suffix_list")?)?,
         private_suffixes: object.getattr("private_suffixes")?.extract()?,
         trusted_sealers: object.getattr("trusted_sealers")?.extract()?,
+        trust: trust(&object.getattr("trust")?.extract::<Vec<String>>()?)?,
         time_skew: object.getattr("time_skew")?.extract()?,
         reject_on_policy_alone: object.getattr("reject_on_policy_alone")?.extract()?,
         digest: object.getattr("digest")?.extract()?,
         receiver: word("receiver")?,
     })
+}
+
+/// Reads the entries of `trust`.
+pub(crate) fn trust(entries: &[String]) -> Result<Trust, Fault> {
+    Trust::parse(entries).map_err(|fault| Fault::Policy(fault.to_string()))
 }
 
 fn suffixes(path: &Bound<'_, PyAny>) -> PyResult<Arc<PublicSuffixList>> {

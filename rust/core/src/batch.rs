@@ -284,7 +284,7 @@ impl Shared {
         let mut jobs = Vec::with_capacity(inputs.len());
         for (index, input) in (first..).zip(inputs) {
             let octets = input.size;
-            match Examination::begin(input, self.now) {
+            match Examination::begin(input, self.now, self.engine.policy()) {
                 Ok(examination) => jobs.push(Job {
                     index,
                     octets,

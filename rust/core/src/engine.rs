@@ -34,7 +34,7 @@ impl Engine {
 
     /// Verifies one message on this thread.
     pub fn verify(&self, input: Input, now: Now) -> Verdict {
-        match Examination::begin(input, now) {
+        match Examination::begin(input, now, &self.policy) {
             Err(row) => *row,
             Ok(mut examination) => self.resolve(|view| examination.evaluate(view, &self.policy)),
         }

@@ -15,7 +15,7 @@ use crate::policy::Policy;
 use crate::verdict::{ErrorReason, Source, Verdict};
 use crate::{
     arc, authentication_results, author, crypto, disposition, dmarc, header_facts, mbox_quoting,
-    spf,
+    spf, trace,
 };
 
 /// What time a message is judged by.
@@ -132,6 +132,7 @@ pub struct Examination {
     id: String,
     size: u64,
     envelope: Envelope,
+    recovery: trace::Recovery,
     is_mbox: bool,
     repairs: Vec<Repair>,
     received_at: Option<i64>,
@@ -150,17 +151,19 @@ impl Examination {
     ///
     /// # Errors
     /// The finished row when there is nothing to examine.
-    pub fn begin(input: Input, now: Now) -> Result<Self, Box<Verdict>> {
+    pub fn begin(input: Input, now: Now, policy: &Policy) -> Result<Self, Box<Verdict>> {
         let octets = match input.octets {
             Ok(octets) => octets,
             Err(error) => return Err(Box::new(Verdict::failed(input.id, input.size, error))),
         };
         let message = Message::parse(octets);
-        let given = input.envelope.received_at;
+        let mut envelope = input.envelope;
+        let recovery = trace::recover(&message, &mut envelope, policy);
+        let given = envelope.received_at;
         let received_at = given.or_else(|| header_facts::received_at(&message));
         let received_source = match (given, received_at) {
             (Some(_), _) => {
-                let sources = input.envelope.sources;
+                let sources = envelope.sources;
                 sources.map_or(Source::Explicit, |sources| sources.received_at)
             }
             (None, Some(_)) => Source::Received,
@@ -169,7 +172,8 @@ impl Examination {
         Ok(Self {
             id: input.id,
             size: input.size,
-            envelope: input.envelope,
+            envelope,
+            recovery,
             is_mbox: input.is_mbox,
             repairs: input.repairs,
             received_at,
@@ -324,7 +328,11 @@ impl Examination {
             dkim: evidence.dkim,
             arc: Some(evidence.arc),
             dmarc: Some(dmarc),
-            flow: "unknown",
+            flow: if self.envelope.is_submission() {
+                "submission"
+            } else {
+                "unknown"
+            },
             authentication_results: None,
             repairs: Vec::new(),
             dns_questions: 0,
@@ -363,9 +371,20 @@ impl Examination {
         if unlisted > 0 {
             limits.push(format!("signatures-unlisted:{unlisted}"));
         }
+        limits.extend(self.trace_words());
         limits.sort_unstable();
         limits.dedup();
         limits
+    }
+
+    /// What is to be said of the envelope and the believed part of the trace.
+    fn trace_words(&self) -> impl Iterator<Item = String> {
+        let is_cleartext = self.envelope.is_cleartext_submission();
+        let cleartext = is_cleartext.then(|| trace::TraceWord::CleartextAuth.code().to_owned());
+        let unroutable = trace::TraceWord::UnroutableHop.code();
+        let hops = self.recovery.unroutable_hops.iter();
+        let hops = hops.map(move |address| format!("{unroutable}:{address}"));
+        cleartext.into_iter().chain(hops)
     }
 }
 

@@ -79,7 +79,7 @@ impl Engine {
     ) -> Explanation {
         let mut views = Vec::with_capacity(others.len() + 1);
         for policy in std::iter::once(self.policy()).chain(others) {
-            match Examination::begin(input.clone(), now) {
+            match Examination::begin(input.clone(), now, policy) {
                 Ok(examination) => views.push(View {
                     examination,
                     policy,

@@ -69,7 +69,7 @@ pub fn received_at(message: &Message) -> Option<i64> {
 ///
 /// Deviation: when a comment never closes, the last semicolon counts wherever it stands. A client that says
 /// `HELO (x` could else hide the time from which expiry is judged.
-fn after_last_semicolon(value: &[u8]) -> Option<&[u8]> {
+pub(crate) fn after_last_semicolon(value: &[u8]) -> Option<&[u8]> {
     let mut depth = 0_usize;
     let mut position = None;
     let mut octets = value.iter().enumerate();

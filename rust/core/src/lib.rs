@@ -2,6 +2,7 @@
 //!
 //! The map: [`message`] splits octets once for everyone; [`spf`], [`dkim`], [`arc`] and [`dmarc`] are the protocols,
 //! each a *record* and an *evaluation*; [`dns`] holds questions and answers as values; [`policy`] every knob;
+//! [`trace`] what of the envelope the header tells;
 //! [`verdict`] the row that comes out. No Python, socket, clock, file or randomness in here.
 #![forbid(unsafe_code)]
 
@@ -28,4 +29,5 @@ pub mod pseudonym;
 pub mod reason;
 pub mod spf;
 pub mod tag_list;
+pub mod trace;
 pub mod verdict;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::dmarc::PublicSuffixList;
 use crate::reason::words;
+use crate::trace::Trust;
 
 words! {
     /// Which rule book DMARC follows.
@@ -65,6 +66,8 @@ pub struct Policy {
     pub private_suffixes: bool,
     /// Domains whose ARC chains the receiver believes, lower-case A-labels.
     pub trusted_sealers: Vec<String>,
+    /// Which Received fields the receiver's own hosts wrote; nobody by default (RFC 5321 §4.4).
+    pub trust: Trust,
     /// Seconds allowed for `t=` in the future and `x=` in the past.
     pub time_skew: i64,
     /// Under RFC 9989 act on `reject` even without other evidence (RFC 9989 §7.4).
@@ -87,6 +90,7 @@ impl Default for Policy {
             public_suffix_list: PublicSuffixList::built_in(),
             private_suffixes: true,
             trusted_sealers: Vec::new(),
+            trust: Trust::default(),
             time_skew: TIME_SKEW,
             reject_on_policy_alone: false,
             digest: false,

@@ -5,7 +5,7 @@
 /// One line of `mailauth-fast reasons`.
 #[derive(Clone, Copy, Debug, serde::Serialize)]
 pub struct ReasonEntry {
-    /// `spf`, `dkim`, `arc`, `dmarc`, `author`, `disposition` or `error`.
+    /// `spf`, `dkim`, `arc`, `dmarc`, `author`, `disposition`, `error` or `limits` (words of the verdict's `limits`).
     pub protocol: &'static str,
     /// Stable kebab-case code.
     pub code: &'static str,
@@ -124,5 +124,6 @@ pub fn all() -> Vec<ReasonEntry> {
             .iter()
             .map(|reason| reason.entry()),
     );
+    entries.extend(crate::trace::TraceWord::ALL.iter().map(|word| word.entry()));
     entries
 }

@@ -1,30 +1,16 @@
 //! The identities of RFC 7208 §2.3 and §2.4: from MAIL FROM and HELO to a sender that can be checked, or to the reason
 //! why there is none; and the envelopes that are not checked at all. Must not know records or DNS.
 
-use std::net::IpAddr;
-
 use super::SpfReason;
 use super::macro_string::is_toplabel;
 use crate::domain::Domain;
-use crate::envelope::Envelope;
+use crate::envelope::{Envelope, is_public};
 
 /// RFC 7208 §2.4, §4.3: the local-part of an identity that has none.
 const POSTMASTER: &str = "postmaster";
 /// Longest MAIL FROM or HELO in octets that is looked at: four times the longest path (RFC 5321 §4.5.3.1.3), so that
 /// macros cannot be made costly.
 pub(super) const IDENTITY_OCTET_LIMIT: usize = 1024;
-/// The protocol words that tell of an authenticated client (RFC 3848 §1, and their UTF8 forms of RFC 6531).
-const SUBMISSION_PROTOCOLS: [&str; 8] = [
-    "ESMTPA",
-    "ESMTPSA",
-    "LMTPA",
-    "LMTPSA",
-    "UTF8SMTPA",
-    "UTF8SMTPSA",
-    "UTF8LMTPA",
-    "UTF8LMTPSA",
-];
-
 /// RFC 7208 §4.1: the `<sender>`, always with a local-part and a multi-label domain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Sender {
@@ -144,31 +130,11 @@ fn is_quoted_content(inner: &str) -> bool {
 
 /// Why this envelope is not checked, whatever its identities are.
 pub(super) fn exemption(envelope: &Envelope) -> Option<SpfReason> {
-    let is_authenticated = envelope.auth_id.as_deref().is_some_and(|id| !id.is_empty());
-    let is_submission = envelope.protocol.as_deref().is_some_and(|protocol| {
-        SUBMISSION_PROTOCOLS
-            .iter()
-            .any(|word| word.eq_ignore_ascii_case(protocol))
-    });
-    if is_authenticated || is_submission {
+    if envelope.is_submission() {
         return Some(SpfReason::Submission);
     }
     let client_ip = envelope.client_ip?.to_canonical();
     (envelope.is_client_recovered() && !is_public(client_ip)).then_some(SpfReason::IpUntrusted)
-}
-
-/// False for private, loopback, link-local and shared addresses: a trace field that names one tells of an inner hop.
-fn is_public(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => {
-            let is_shared =
-                matches!(address.octets(), [100, second, ..] if (64..=127).contains(&second));
-            !(address.is_private() || address.is_loopback() || address.is_link_local() || is_shared)
-        }
-        IpAddr::V6(address) => {
-            !(address.is_loopback() || address.is_unicast_link_local() || address.is_unique_local())
-        }
-    }
 }
 
 #[cfg(test)]
