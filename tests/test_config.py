@@ -126,7 +126,7 @@ def test_every_form_of_value_is_read(tmp_path: Path) -> None:
         tmp_path / "mailauth-fast.toml",
         "[policy]\nhistoric = true\ntrusted_sealers = ['a.example', 'b.example']\n"
         "public_suffix_list = 'lists/psl.dat'\n"
-        "[verify]\nnow = 2024-01-01T00:00:00Z\ndns = 'zone:dns.json'\ntrust = 'hops:1'\n",
+        "trust = 'hops:1'\n[verify]\nnow = 2024-01-01T00:00:00Z\ndns = 'zone:dns.json'\n",
     )
     write(tmp_path / "lists/psl.dat", "com\n")
     rows = shown(tmp_path)

@@ -236,8 +236,10 @@ def test_what_is_no_verdict_file_is_named(verdicts: Path, tmp_path: Path) -> Non
         assert table is not None
         table.write_parquet(str(flat), compression="zstd")
         one_sentence(run("diff", good, flat), USAGE, "flat.parquet", part)
-    duckdb.sql(f"copy (from '{good}') to '{flat}' (format parquet, compression snappy)")
+    duckdb.sql(f"copy (from '{good}') to '{flat}' (format parquet, compression brotli)")
     one_sentence(run("diff", good, flat), FATAL, "compression is not known", "zstd")
+    duckdb.sql(f"copy (from '{good}') to '{flat}' (format parquet, compression snappy)")
+    assert run("diff", good, flat).returncode == FINISHED, "what other writers default to"
     other = tmp_path / "other.jsonl"
     other.write_text('{"id": "x", "error": null}\n')
     one_sentence(run("diff", good, other), USAGE, "other.jsonl", "`spf`")

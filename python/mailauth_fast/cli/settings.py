@@ -56,7 +56,7 @@ SETTINGS = (
     Setting(section="verify", key="dns", kind="resolver", default="live"),
     Setting(section="verify", key="record", kind="path"),
     Setting(section="verify", key="now", kind="time", default="received"),
-    Setting(section="verify", key="trust", kind="list", default=()),
+    Setting(section="policy", key="trust", kind="list", default=()),
     Setting(section="verify", key="authserv_id", kind="text"),
     Setting(section="verify", key="jobs", kind="number", lowest=1),
     Setting(section="verify", key="quiet", kind="switch", default=False),

@@ -55,7 +55,7 @@ impl Target {
     /// The sentence for whoever chose the name.
     pub(crate) fn fault(&self, problem: &str) -> Fault {
         Fault::Unreadable(format!(
-            "{}: cannot be written ({problem}); choose another -o or make room",
+            "{}: cannot be written ({problem}); make room and give --resume, or choose another -o",
             self.path.display()
         ))
     }
