@@ -57,7 +57,7 @@ def say(text: str) -> None:
 def sample() -> list[bytes]:
     """Return the sample's messages that every store keeps as they are, as on the wire."""
     raw = [bytes(message).rstrip(b"\n") for message in mailbox.mbox(SAMPLE / "sample.mbox")]
-    plain = [message for message in raw if b"\r" not in message]
+    plain = [message for message in raw if b"\r" not in message and b"\n\n" in message]
     wire = [message.replace(b"\n", b"\r\n") + b"\r\n" for message in plain]
     return [message for message in wire if b"From " not in message.partition(b"\r\n\r\n")[2]]
 

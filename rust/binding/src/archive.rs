@@ -18,7 +18,7 @@ use crate::rows::{Rows, to_json};
 use crate::unit_reader::{FinishedUnit, RunNotes, Slice, UnitReader, input};
 
 /// Rows of one batch: fixed, so that row groups of a file do not depend on the number of threads.
-const ROWS_A_BATCH: usize = 4_096;
+const ROWS_A_BATCH: usize = 2_048;
 
 /// A run over archives in progress.
 #[pyclass(frozen, module = "mailauth_fast._core")]

@@ -18,6 +18,8 @@ use crate::verdict::Verdict;
 const OCTETS_IN_FLIGHT: u64 = 128 << 20;
 /// Rows between the oldest unfinished message and the newest read: bounds what keeping the order can hold back.
 const ROWS_IN_FLIGHT: usize = 16_384;
+/// Finished rows that wait to be taken: when whoever takes them is slow, reading waits, and memory stays flat.
+const ROWS_WAITING: usize = 4_096;
 /// Messages that a worker takes at once, so that the locks are not taken for each of them.
 const CHUNK_MESSAGES: usize = 32;
 /// Octets that a worker takes at once.
@@ -79,7 +81,7 @@ impl Batch {
     /// # Errors
     /// [`EngineFault`] when a worker panicked.
     pub fn next_rows(&self, count: usize, patience: Duration) -> Result<Rows, EngineFault> {
-        let count = count.clamp(1, ROWS_IN_FLIGHT / 2);
+        let count = count.clamp(1, ROWS_WAITING);
         let mut state = self.shared.lock();
         if !state.is_served(count) {
             let waited = self.shared.rows.wait_timeout(state, patience);
@@ -150,6 +152,7 @@ impl State {
         !self.is_reading
             && !self.is_source_done
             && self.finished.len() < ROWS_IN_FLIGHT
+            && self.served < ROWS_WAITING
             && self.octets < OCTETS_IN_FLIGHT
     }
 
