@@ -169,7 +169,7 @@ class Engine:
         stream: Any = None,
         limit: int | None = None,
         is_watched: bool = False,
-        shard: tuple[int, int] = (0, 1),
+        shard: tuple[int, int] | None = None,
         checkpoint: bytes | None = None,
         is_attached: bool = False,
     ) -> ArchiveRun: ...

@@ -159,7 +159,7 @@ impl Engine {
     }
 
     /// Starts verifying files, folders and streams: the units of one shard, from a checkpoint (JSON) on.
-    #[pyo3(signature = (inputs, now, stream = None, limit = None, is_watched = false, shard = (0, 1), checkpoint = None, is_attached = false))]
+    #[pyo3(signature = (inputs, now, stream = None, limit = None, is_watched = false, shard = None, checkpoint = None, is_attached = false))]
     #[expect(clippy::needless_pass_by_value, reason = "pyo3 makes the list")]
     #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
     fn verify_archive(
@@ -169,7 +169,7 @@ impl Engine {
         stream: Option<Py<PyAny>>,
         limit: Option<u64>,
         is_watched: bool,
-        shard: (u64, u64),
+        shard: Option<(u64, u64)>,
         checkpoint: Option<&[u8]>,
         is_attached: bool,
     ) -> PyResult<ArchiveRun> {
@@ -178,8 +178,8 @@ impl Engine {
             start: start
                 .map_err(|error| Fault::Argument(format!("the checkpoint is broken: {error}")))?
                 .unwrap_or_default(),
-            shard: shard.0,
-            shards: shard.1.max(1),
+            shard: shard.map_or(0, |(number, _)| number),
+            shards: shard.map_or(1, |(_, count)| count.max(1)),
             limit: limit.unwrap_or(u64::MAX),
         };
         let options = RunOptions {
