@@ -99,7 +99,7 @@ def assert_clean(lines: list[str]) -> None:
             "Nobody answers for this message: From says alpha.example, but nothing proves it.",
         ),
         (
-            "body-changed",
+            "envelope-only",
             False,
             (
                 "It is not proven who answers for this message: From says alpha.example, "
@@ -164,7 +164,8 @@ def test_every_reason_that_can_make_a_check_not_pass_has_an_advice() -> None:
     codes: dict[str, set[str]] = {}
     for protocol, code, _, _ in _core.reasons():
         codes.setdefault(protocol, set()).add(code)
-    assert set(codes) == {*ADVICE, "disposition"}
+    assert set(codes) == {*ADVICE, "disposition", "limits"}
+    assert codes["limits"] <= set(LIMITS)
     for protocol, advices in ADVICE.items():
         assert codes[protocol] - PASSING.get(protocol, set()) == set(advices), protocol
         assert all(text.endswith(".") for text in advices.values())

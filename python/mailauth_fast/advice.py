@@ -199,6 +199,7 @@ LIMITS = {
 """Words of `limits`, without what follows their colon."""
 
 REPAIRS = {
+    "attached-limit": "More mails are attached, or deeper, than are examined.",
     "bare-cr": "A CR without LF was taken as an ordinary octet.",
     "content-length-ignored": "The length that the mbox gives for the message is wrong.",
     "from-line-in-body": "A line of the body looks like the beginning of the next message.",
