@@ -57,7 +57,7 @@ def stopped(archive: Path, out: Path, number: int, *more: str) -> tuple[int, str
     return child.returncode, errors
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_at_a_checkpoint_and_resume_goes_on(
     archive: Path, undisturbed: Path, tmp_path: Path, number: int
 ) -> None:
@@ -136,6 +136,24 @@ def test_a_changed_source_is_refused_and_named(
         file.write(b"\n")
     assert verify(box, out, "--resume") == 2
     assert "a.mbox: has changed since the run began" in capsys.readouterr().err
+
+
+def test_a_damaged_record_is_refused_never_passed_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "parts"
+    verify(SAMPLE / "sample.mbox", out, "--limit", "20")
+    for name in ("run.json", "run-piece-000000.json", "run.end.json"):
+        record = out / ".run" / name
+        whole = record.read_bytes()
+        for place in range(0, len(whole), 7):
+            flipped = whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :]
+            for octets in (whole[:place], flipped):
+                record.write_bytes(octets)
+                assert verify(SAMPLE / "sample.mbox", out, "--limit", "20", "--resume") == 2
+                assert f"{name}: the record of the run is damaged" in capsys.readouterr().err
+        record.write_bytes(whole)
+    assert verify(SAMPLE / "sample.mbox", out, "--limit", "20", "--resume") == 0
 
 
 @pytest.mark.parametrize("text", ["2/2", "1", "a/b", "-1/2", "1/0"])

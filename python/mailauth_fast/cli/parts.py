@@ -8,10 +8,11 @@ become its part in a folder OUT; all of them together become a file OUT at the e
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import shutil
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import msgspec
 
@@ -157,10 +158,10 @@ class Parts:
             self._work.mkdir(parents=not self._is_file, exist_ok=True)
             self._take_lock()
             if resume and path.exists():
-                self._compare(msgspec.json.decode(path.read_bytes(), type=Journal), journal)
+                self._compare(read_record(path, Journal), journal)
                 return self._finished_units()
             self._clear()
-            write_whole(path, msgspec.json.encode(journal))
+            write_record(path, journal)
         except OSError as problem:
             sentence = f"{self._target}: cannot be written ({reason_of(problem)})"
             raise CommandError(f"{sentence}; choose another -o", Exit.FATAL) from None
@@ -213,7 +214,7 @@ class Parts:
             done.add(record)
             self._add_piece(record.unit)
         if self._end_path().exists():
-            end = msgspec.json.decode(self._end_path().read_bytes(), type=End)
+            end = read_record(self._end_path(), End)
             done.problems += end.problems
             done.is_resolver_broken = end.is_resolver_broken
             done.is_complete = True
@@ -224,8 +225,7 @@ class Parts:
         piece = self._next_piece()
         if not piece.with_suffix(".json").exists():
             return None
-        octets = piece.with_suffix(".json").read_bytes()
-        record = msgspec.json.decode(octets, type=UnitRecord)
+        record = read_record(piece.with_suffix(".json"), UnitRecord)
         if piece.exists() or (not self._is_file and self._part_path(record.unit.number).exists()):
             return record
         return None
@@ -290,7 +290,7 @@ class Parts:
         """Make the rows of a unit, or of a piece of one, final."""
         told, self._problems_told = self._problems_told, unit.problems
         record = UnitRecord(unit, counts, problems[told : unit.problems])
-        write_whole(self._next_piece().with_suffix(".json"), msgspec.json.encode(record))
+        write_record(self._next_piece().with_suffix(".json"), record)
         if self._writer is not None:
             self._writer.close()
             self._writer = None
@@ -300,7 +300,7 @@ class Parts:
         """Put a file OUT together; the run is at its end."""
         if not self._end_path().exists():
             end = End(problems[self._problems_told :], is_resolver_broken)
-            write_whole(self._end_path(), msgspec.json.encode(end))
+            write_record(self._end_path(), end)
         self._end_part()
         if self._is_file:
             self._assemble(self._pieces, self._target)
@@ -331,11 +331,35 @@ class Parts:
             self._lock = None
 
 
-def write_whole(path: Path, octets: bytes) -> None:
-    """Write a small file that is complete under its name or not there at all."""
+def write_record(path: Path, record: msgspec.Struct) -> None:
+    """Write a record behind its digest; it is complete under its name or not there at all."""
+    octets = msgspec.json.encode(record)
     temporary = path.with_name(f".{path.name}.partial")
     with temporary.open("wb") as file:
-        file.write(octets)
+        file.write(_digest(octets) + b"\n" + octets + b"\n")
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
+
+
+Record = TypeVar("Record", bound=msgspec.Struct)
+
+
+def read_record(path: Path, kind: type[Record]) -> Record:
+    """Read a record back.
+
+    Raises:
+        CommandError: it is not what was written.
+    """
+    digest, _, octets = path.read_bytes().partition(b"\n")
+    try:
+        if digest == _digest(octets[:-1]):
+            return msgspec.json.decode(octets, type=kind)
+    except msgspec.MsgspecError:
+        pass
+    sentence = f"{path}: the record of the run is damaged or of another version"
+    raise CommandError(f"{sentence}; give --overwrite to begin anew", Exit.USAGE)
+
+
+def _digest(octets: bytes) -> bytes:
+    return hashlib.sha256(octets).hexdigest().encode()

@@ -94,7 +94,7 @@ class Outcome:
 
 
 class Stopper:
-    """SIGINT and SIGTERM: the first ends the run at a checkpoint, the second ends it now."""
+    """SIGINT, SIGTERM, SIGHUP: the first ends the run at a checkpoint, the second ends it now."""
 
     def __init__(self, run: _core.ArchiveRun) -> None:
         """Watch over a run."""
@@ -104,8 +104,10 @@ class Stopper:
 
     def __enter__(self) -> Self:
         """Take the signals."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._handlers[number] = signal.signal(number, self._stop)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            # Whoever has a run outlive its terminal ignores SIGHUP beforehand.
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+                self._handlers[number] = signal.signal(number, self._stop)
         return self
 
     def __exit__(self, *_: object) -> None:
