@@ -360,3 +360,9 @@ def test_a_message_of_an_archive_is_found_by_its_id(tmp_path: Path) -> None:
     empty.write_bytes(b"")
     with pytest.raises(UnreadableInput, match="empty"):
         verifier.explain_stored(empty, "empty.mbox:0")
+
+
+def test_an_mbox_of_several_messages_is_no_message() -> None:
+    done = run("explain", generate.FOLDER / "sample.mbox", "--dns", ZONE)
+    assert done.returncode == USAGE
+    one_sentence(done, "sample.mbox: is an mbox of several messages")

@@ -114,11 +114,13 @@ app.command(
     "mailauth_fast.cli.diff:diff",
     name="diff",
     help="Compare verdict files, rule books, DNS stores or versions, by cause.",
+    group=RESULTS,
 )
 app.command(
     "mailauth_fast.cli.schema:schema",
     name="schema",
     help="Print the JSON Schema of what is written.",
+    group=RESULTS,
 )
 dns = App(
     name="dns",

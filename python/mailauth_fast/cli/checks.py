@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -118,10 +119,14 @@ def message_octets(message: str) -> bytes:
     """Read one message from a file, or from standard input."""
     name = "standard input" if is_dash(message) else message
     try:
-        return sys.stdin.buffer.read() if is_dash(message) else Path(message).read_bytes()
+        octets = sys.stdin.buffer.read() if is_dash(message) else Path(message).read_bytes()
     except OSError as problem:
         sentence = f"{name}: cannot be read ({reason_of(problem)}); name one message file"
         raise CommandError(sentence, Exit.FATAL) from None
+    if octets.startswith(b"From ") and re.search(rb"\n\r?\nFrom \S", octets):
+        sentence = f"{name}: is an mbox of several messages; name one message file, or for explain"
+        raise CommandError(f"{sentence} an id that verify prints, such as FILE:0", Exit.USAGE)
+    return octets
 
 
 def _verdict(message: str, dns: str, now: str, policy: Policy) -> Verdict:
