@@ -194,3 +194,24 @@ def test_a_full_disk_keeps_what_was_finished(archive: Path, tmp_path: Path) -> N
     assert (tmp_path / ".rows.jsonl.run").exists()
     assert verify(archive, out, "--resume") == 5
     assert [path.name for path in tmp_path.iterdir()] == ["rows.jsonl"]
+
+
+def test_a_stream_that_says_nothing_more_does_not_hold_up_a_stop(tmp_path: Path) -> None:
+    out = tmp_path / "rows.jsonl"
+    octets = (SAMPLE / "sample.mbox").read_bytes() * 2
+    child = subprocess.Popen(command(Path("-"), out), stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert child.stdin is not None
+    child.stdin.write(octets)
+    child.stdin.flush()
+    while not (tmp_path / ".rows.jsonl.run" / "run.json").exists():
+        time.sleep(0.01)
+    time.sleep(0.5)
+    child.send_signal(signal.SIGINT)
+    assert child.wait(30) == 130, "though the pipe is still open"
+    child.stdin.close()
+    resumed = [*command(Path("-"), out), "--resume"]
+    done = subprocess.run(resumed, input=octets, capture_output=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    whole = tmp_path / "whole.jsonl"
+    subprocess.run(command(Path("-"), whole), input=octets, capture_output=True, check=False)
+    assert out.read_bytes() == whole.read_bytes()

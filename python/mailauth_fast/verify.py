@@ -253,7 +253,7 @@ class Verifier:
         Args:
             inputs: paths; `-` is `stream`.
             now: as for `verify`.
-            stream: what `-` reads.
+            stream: what `-` reads; None = the process's standard input.
             limit: messages of the whole run.
             is_watched: look at every file first, so that progress can tell a share.
             shard: number I (from 0) of N; every N-th unit from the I-th on is verified.

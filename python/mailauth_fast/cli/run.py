@@ -140,7 +140,6 @@ def execute(plan: Plan, verifier: Verifier, sink: Sink, done: Progressed) -> Exi
     run = verifier.start_archive(
         plan.inputs,
         now=plan.now,
-        stream=sys.stdin.buffer,
         limit=plan.limit,
         is_watched=is_shown(is_quiet=plan.is_quiet),
         shard=plan.shard,

@@ -15,6 +15,7 @@ use pyo3::types::PyBytes;
 use crate::engine::Engine;
 use crate::errors::Fault;
 use crate::rows::{Rows, to_json};
+use crate::standard_input::StandardInput;
 use crate::unit_reader::{FinishedUnit, RunNotes, Slice, UnitReader, input};
 
 /// Rows of one batch: fixed, so that row groups of a file do not depend on the number of threads.
@@ -55,8 +56,19 @@ impl ArchiveRun {
         now: Now,
         options: RunOptions,
     ) -> PyResult<Self> {
-        let stream = options.stream;
-        let stream = stream.map(|reader| Box::new(PythonReader(reader)) as Box<dyn Read + Send>);
+        let stop = Arc::<AtomicBool>::default();
+        let is_standard_input = inputs.iter().any(|path| path.as_os_str() == "-");
+        let stream: Option<Box<dyn Read + Send>> = match options.stream {
+            Some(stream) => Some(Box::new(PythonReader(stream))),
+            None if is_standard_input => {
+                let opened = StandardInput::new(Arc::clone(&stop));
+                let sentence = |error| format!("standard input: cannot be read ({error})");
+                Some(Box::new(
+                    opened.map_err(|error| Fault::Unreadable(sentence(error)))?,
+                ))
+            }
+            None => None,
+        };
         let sources = Options {
             standard_input: stream,
             is_attached: options.is_attached,
@@ -72,7 +84,6 @@ impl ArchiveRun {
             None
         };
         let notes = Arc::<RunNotes>::default();
-        let stop = Arc::<AtomicBool>::default();
         let source = UnitReader::new(
             sources,
             inputs,
@@ -218,6 +229,7 @@ impl ArchiveRun {
 
     /// Stops the run and its threads.
     fn close(&self, py: Python<'_>) {
+        self.stop();
         let batch = self.rows().batch.take();
         py.detach(|| drop(batch));
     }

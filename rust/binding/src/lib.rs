@@ -16,6 +16,7 @@ mod python_resolver;
 mod rows;
 mod settings;
 mod shape;
+mod standard_input;
 mod store;
 mod target;
 mod unit_reader;

@@ -142,7 +142,14 @@ impl Iterator for UnitReader {
                 self.end();
                 break;
             }
-            match self.sources.next() {
+            let is_whole = self.sources.is_within_message();
+            let item = self.sources.next();
+            if self.is_stopped() && !is_whole {
+                // A stream may have been cut by the stop, so what it gave last counts as not read.
+                self.end();
+                break;
+            }
+            match item {
                 None => self.end(),
                 Some(Err(problem)) => self.notes.lock().problems.push(problem.to_string()),
                 Some(Ok(message)) => {
