@@ -132,8 +132,8 @@ def message_octets(message: str) -> bytes:
 def _verdict(message: str, dns: str, now: str, policy: Policy) -> Verdict:
     moment = chosen_time(now)
     name = "standard input" if is_dash(message) else message
-    octets = message_octets(message)
-    verdict = _verifier(dns, policy).verify(octets, now=moment)
+    verifier = _verifier(dns, policy)
+    verdict = verifier.verify(message_octets(message), now=moment)
     if verdict.error is not None:
         raise CommandError(f"{name}: no verdict ({verdict.error}); verify tells more", Exit.FATAL)
     return verdict
