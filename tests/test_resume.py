@@ -217,3 +217,22 @@ def test_a_stream_that_says_nothing_more_does_not_hold_up_a_stop(tmp_path: Path)
     whole = tmp_path / "whole.jsonl"
     subprocess.run(command(Path("-"), whole), input=octets, capture_output=True, check=False)
     assert out.read_bytes() == whole.read_bytes()
+
+
+def test_a_run_killed_while_it_cleaned_up_is_made_again_or_whole(
+    archive: Path, undisturbed: Path, tmp_path: Path
+) -> None:
+    out, work = tmp_path / "rows.jsonl", tmp_path / ".rows.jsonl.run"
+    stopped(archive, out, signal.SIGINT)
+    while not (work / "run.end.json").exists():
+        with subprocess.Popen(command(archive, out, "--resume")) as child:
+            while not (work / "run.end.json").exists() and child.poll() is None:
+                time.sleep(0.001)
+            child.kill()
+    (work / "run-piece-000000.jsonl").unlink()
+    assert verify(archive, out, "--resume") == 5
+    assert out.read_bytes() == undisturbed.read_bytes()
+    work.mkdir()
+    (work / "run.end.json").write_text("left over")
+    assert verify(archive, out, "--resume") == 0
+    assert not work.exists()

@@ -80,8 +80,9 @@ class Journal(msgspec.Struct, frozen=True):
 
 
 class End(msgspec.Struct, frozen=True):
-    """The last word of a run: what was wrong with its inputs behind the last unit."""
+    """The last word of a run: its pieces, and what was wrong with its inputs behind the last."""
 
+    pieces: int
     problems: list[str]
     is_resolver_broken: bool
 
@@ -151,6 +152,7 @@ class Parts:
         """
         path = self._work / f"{self._name}.json"
         if resume and not path.exists() and self._is_file and self._target.exists():
+            shutil.rmtree(self._work, ignore_errors=True)
             return Progressed(is_complete=True, is_unknown=True)
         if not resume and not overwrite:
             self._refuse_existing(path)
@@ -213,11 +215,19 @@ class Parts:
         while (record := self._finished_piece()) is not None:
             done.add(record)
             self._add_piece(record.unit)
+        for piece in self._work.glob(f"{self._name}-piece-*"):
+            # What lies behind a gap was cut otherwise than the rows that will fill it.
+            if int(piece.stem.rpartition("-")[2]) >= len(self._pieces):
+                piece.unlink()
         if self._end_path().exists():
             end = read_record(self._end_path(), End)
-            done.problems += end.problems
-            done.is_resolver_broken = end.is_resolver_broken
-            done.is_complete = True
+            # Killed while it took its pieces away, a run has fewer: they are made again.
+            if end.pieces == len(self._pieces):
+                done.problems += end.problems
+                done.is_resolver_broken = end.is_resolver_broken
+                done.is_complete = True
+            else:
+                self._end_path().unlink()
         return done
 
     def _finished_piece(self) -> UnitRecord | None:
@@ -299,7 +309,8 @@ class Parts:
     def complete(self, problems: list[str], *, is_resolver_broken: bool) -> None:
         """Put a file OUT together; the run is at its end."""
         if not self._end_path().exists():
-            end = End(problems[self._problems_told :], is_resolver_broken)
+            left = problems[self._problems_told :]
+            end = End(len(self._pieces), left, is_resolver_broken)
             write_record(self._end_path(), end)
         self._end_part()
         if self._is_file:
@@ -318,6 +329,8 @@ class Parts:
     def clean(self) -> None:
         """Take away the working folder of a file OUT that is whole."""
         if self._is_file and self._target.exists():
+            # Without it the run is no more one to go on with, however far the removal comes.
+            (self._work / f"{self._name}.json").unlink(missing_ok=True)
             shutil.rmtree(self._work, ignore_errors=True)
 
     def __enter__(self) -> Self:
