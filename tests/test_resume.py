@@ -236,3 +236,14 @@ def test_a_run_killed_while_it_cleaned_up_is_made_again_or_whole(
     (work / "run.end.json").write_text("left over")
     assert verify(archive, out, "--resume") == 0
     assert not work.exists()
+
+
+def test_a_run_killed_before_its_last_word_finds_that_nothing_is_left(
+    archive: Path, undisturbed: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "parts"
+    verify(archive, out, "--format", "jsonl")
+    (out / ".run/run.end.json").unlink()
+    assert verify(archive, out, "--format", "jsonl", "--resume") == 5
+    parts = sorted(out.glob("part-*"))
+    assert b"".join(part.read_bytes() for part in parts) == undisturbed.read_bytes()

@@ -60,7 +60,7 @@ class FinishedUnit(msgspec.Struct, frozen=True):
     first_octet: int
     last_octet: int
     messages: int
-    next: Checkpoint | None
+    next: Checkpoint
     problems: int
 
 

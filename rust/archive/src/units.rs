@@ -46,8 +46,8 @@ pub struct Unit {
     pub last_octet: u64,
     /// Its messages.
     pub messages: u64,
-    /// Where the run goes on; `None` at its end.
-    pub next: Option<Checkpoint>,
+    /// Where the run goes on, at its end to find that nothing is left.
+    pub next: Checkpoint,
 }
 
 /// Cuts messages, as they come, into units.
@@ -91,10 +91,6 @@ impl Cutter {
         } else {
             None
         };
-        let ended = ended.map(|unit| Unit {
-            next: Some(self.place),
-            ..unit
-        });
         if position.input != done.input {
             self.place.position = Position::default();
         }
@@ -122,7 +118,7 @@ impl Cutter {
             first_octet: first,
             last_octet: first,
             messages: 0,
-            next: None,
+            next: Checkpoint::default(),
         });
         unit.messages += 1;
         unit.last_octet = first.saturating_add(message.size.saturating_sub(1));
@@ -140,7 +136,10 @@ impl Cutter {
             self.place.unit_messages = 0;
             self.place.unit_octets = 0;
         }
-        unit
+        unit.map(|unit| Unit {
+            next: self.place,
+            ..unit
+        })
     }
 
     /// The piece of the unit in progress that is read: the run stops here.
@@ -148,7 +147,7 @@ impl Cutter {
         let piece = self.unit.take()?;
         Some(Unit {
             is_whole: false,
-            next: Some(self.place),
+            next: self.place,
             ..piece
         })
     }
@@ -241,11 +240,12 @@ mod tests {
                 first_octet: 40,
                 last_octet: UNIT_OCTETS - 1,
                 messages: 2,
-                next: Some(next),
+                next,
             })
         );
         let last = cutter.end().unwrap();
-        assert_eq!((last.number, last.messages, last.next), (8, 1, None));
+        assert_eq!((last.number, last.messages), (8, 1));
+        assert_eq!((last.next.unit, last.next.messages), (9, 103));
         assert_eq!(last.first_octet, UNIT_OCTETS + 50);
     }
 
@@ -261,7 +261,7 @@ mod tests {
             }
             let piece = first.cut().unwrap();
             assert!(!piece.is_whole);
-            let mut second = Cutter::new(&["a".into()], piece.next.unwrap());
+            let mut second = Cutter::new(&["a".into()], piece.next);
             let mut rest = Vec::new();
             for (index, size) in (1 + stop as u64..).zip(&sizes[stop..]) {
                 rest.extend(second.add(&message(*size, None), at(0, index)));
