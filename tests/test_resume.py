@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -247,3 +248,23 @@ def test_a_run_killed_before_its_last_word_finds_that_nothing_is_left(
     assert verify(archive, out, "--format", "jsonl", "--resume") == 5
     parts = sorted(out.glob("part-*"))
     assert b"".join(part.read_bytes() for part in parts) == undisturbed.read_bytes()
+
+
+def test_the_second_signal_ends_a_run_that_waits_for_dns_at_once(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        server = f"127.0.0.1:{silent.getsockname()[1]}"
+        out = tmp_path / "rows.jsonl"
+        verify = [sys.executable, "-m", "mailauth_fast", "verify", str(SAMPLE / "sample.mbox")]
+        child = subprocess.Popen(
+            [*verify, "--dns", server, "-o", str(out)], stderr=subprocess.PIPE, text=True
+        )
+        silent.recv(512)
+        child.send_signal(signal.SIGINT)
+        assert child.stderr is not None
+        assert "once more to stop at once" in child.stderr.readline()
+        child.send_signal(signal.SIGINT)
+        errors = child.communicate(timeout=30)[1]
+    assert child.returncode == 130, errors
+    assert "--resume goes on" in errors
+    assert not out.exists()
