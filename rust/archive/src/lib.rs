@@ -58,4 +58,5 @@ pub use sources::{Options, Position, Sources, WINDOW_OCTETS};
 pub use store_fault::{RowFault, StoreFault};
 pub use stored_message::StoredMessage;
 pub use stream::Progress;
+pub use table_columns::{cell_seconds, cell_text};
 pub use units::{Checkpoint, Cutter, UNIT_MESSAGES, UNIT_OCTETS, Unit};

@@ -5,41 +5,18 @@
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
-use mailauth_core::envelope::Envelope;
+use mailauth_core::envelope::{self, Envelope};
 use mailauth_core::verdict::{EnvelopeSources, Source as EnvelopeSource};
 use memchr::memchr_iter;
 
 use crate::file::{Found, Reading, Source};
 use crate::problem::SourceProblem;
 
-/// Protocol words that a receiver may write behind `with` (RFC 3848, RFC 6531 §4.3 and RFC 5321 §4.4).
-const PROTOCOLS: [&str; 18] = [
-    "SMTP",
-    "ESMTP",
-    "ESMTPA",
-    "ESMTPS",
-    "ESMTPSA",
-    "LMTP",
-    "LMTPA",
-    "LMTPS",
-    "LMTPSA",
-    "UTF8SMTP",
-    "UTF8SMTPA",
-    "UTF8SMTPS",
-    "UTF8SMTPSA",
-    "UTF8LMTP",
-    "UTF8LMTPA",
-    "UTF8LMTPS",
-    "UTF8LMTPSA",
-    "HTTP",
-];
-
-/// The registered word for what a server wrote; `None` for its own words.
+/// The registered word for what a server wrote (RFC 3848, RFC 6531 §4.3), or `HTTP`, as a web form's mail is kept;
+/// `None` for its own words.
 pub(crate) fn protocol_word(text: &str) -> Option<String> {
-    let word = PROTOCOLS
-        .iter()
-        .find(|word| word.eq_ignore_ascii_case(text))?;
-    Some((*word).to_owned())
+    let web = "HTTP".eq_ignore_ascii_case(text).then_some("HTTP");
+    envelope::protocol_word(text).or(web).map(str::to_owned)
 }
 
 /// A client's address, unless it is this host's own: then a content filter or a local program gave the mail, and the

@@ -149,7 +149,7 @@ impl<'a> Columns<'a> {
     }
 
     fn text(&self, name: &str, row: usize) -> Option<String> {
-        text(self.column(name, row)?, row)
+        cell_text(self.column(name, row)?, row)
     }
 
     fn recipients(&self, row: usize) -> Vec<String> {
@@ -159,40 +159,49 @@ impl<'a> Columns<'a> {
         let values = match column.data_type() {
             DataType::List(_) => column.as_list::<i32>().value(row),
             DataType::LargeList(_) => column.as_list::<i64>().value(row),
-            _ => return text(column, row).into_iter().collect(),
+            _ => return cell_text(column, row).into_iter().collect(),
         };
         // One more than the limit tells that it is passed.
         (0..values.len().min(RECIPIENT_LIMIT + 1))
-            .filter_map(|index| text(&values, index))
+            .filter_map(|index| cell_text(&values, index))
             .collect()
     }
 
-    /// Unix seconds; fractions are cut.
+    /// Unix seconds of receipt.
     fn seconds(&self, row: usize) -> Option<i64> {
         let column = self.column("received_at", row)?;
-        Some(match column.data_type() {
-            DataType::Int64 => column.as_primitive::<Int64Type>().value(row),
-            DataType::Timestamp(TimeUnit::Second, _) => {
-                column.as_primitive::<TimestampSecondType>().value(row)
-            }
-            DataType::Timestamp(TimeUnit::Millisecond, _) => column
-                .as_primitive::<TimestampMillisecondType>()
-                .value(row)
-                .div_euclid(1_000),
-            DataType::Timestamp(TimeUnit::Microsecond, _) => column
-                .as_primitive::<TimestampMicrosecondType>()
-                .value(row)
-                .div_euclid(1_000_000),
-            DataType::Timestamp(TimeUnit::Nanosecond, _) => column
-                .as_primitive::<TimestampNanosecondType>()
-                .value(row)
-                .div_euclid(1_000_000_000),
-            _ => return None,
-        })
+        cell_seconds(column, row)
     }
 }
 
-fn text(column: &ArrayRef, row: usize) -> Option<String> {
+/// Unix seconds out of a cell of a timestamp or int64 column, fractions cut; `None` for null and for any other type.
+pub fn cell_seconds(column: &ArrayRef, row: usize) -> Option<i64> {
+    if column.is_null(row) {
+        return None;
+    }
+    Some(match column.data_type() {
+        DataType::Int64 => column.as_primitive::<Int64Type>().value(row),
+        DataType::Timestamp(TimeUnit::Second, _) => {
+            column.as_primitive::<TimestampSecondType>().value(row)
+        }
+        DataType::Timestamp(TimeUnit::Millisecond, _) => column
+            .as_primitive::<TimestampMillisecondType>()
+            .value(row)
+            .div_euclid(1_000),
+        DataType::Timestamp(TimeUnit::Microsecond, _) => column
+            .as_primitive::<TimestampMicrosecondType>()
+            .value(row)
+            .div_euclid(1_000_000),
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => column
+            .as_primitive::<TimestampNanosecondType>()
+            .value(row)
+            .div_euclid(1_000_000_000),
+        _ => return None,
+    })
+}
+
+/// The text of a cell of a text or int64 column; `None` for null and for any other type.
+pub fn cell_text(column: &ArrayRef, row: usize) -> Option<String> {
     if column.is_null(row) {
         return None;
     }

@@ -3,13 +3,11 @@
 use std::collections::HashMap;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{
-    Int64Type, TimestampMicrosecondType, TimestampMillisecondType, TimestampSecondType,
-};
 use arrow_array::{Array, ArrayRef, StructArray};
 use arrow_buffer::Buffer;
-use arrow_schema::{DataType, TimeUnit};
+use arrow_schema::DataType;
 use bytes::Bytes;
+use mailauth_archive::{cell_seconds, cell_text};
 use mailauth_core::envelope::Envelope;
 use mailauth_core::evaluate::Input;
 use mailauth_core::verdict::ErrorReason;
@@ -213,17 +211,11 @@ fn text(name: &str, column: &ArrayRef, row: usize) -> Result<Option<String>, Fau
     if column.is_null(row) || column.data_type() == &DataType::Null {
         return Ok(None);
     }
-    Ok(Some(match column.data_type() {
-        DataType::Utf8 => column.as_string::<i32>().value(row).to_owned(),
-        DataType::LargeUtf8 => column.as_string::<i64>().value(row).to_owned(),
-        DataType::Utf8View => column.as_string_view().value(row).to_owned(),
-        DataType::Int64 => column.as_primitive::<Int64Type>().value(row).to_string(),
-        other => {
-            return Err(Fault::Argument(format!(
-                "the column {name} is of type {other}; give utf8"
-            )));
-        }
-    }))
+    let text = cell_text(column, row).ok_or_else(|| {
+        let kind = column.data_type();
+        Fault::Argument(format!("the column {name} is of type {kind}; give utf8"))
+    });
+    text.map(Some)
 }
 
 fn text_list(column: &ArrayRef, row: usize) -> Result<Vec<String>, Fault> {
@@ -248,28 +240,11 @@ fn seconds(column: &ArrayRef, row: usize) -> Result<Option<i64>, Fault> {
     if column.is_null(row) {
         return Ok(None);
     }
-    Ok(Some(match column.data_type() {
-        DataType::Int64 => column.as_primitive::<Int64Type>().value(row),
-        DataType::Timestamp(TimeUnit::Second, _) => {
-            column.as_primitive::<TimestampSecondType>().value(row)
-        }
-        DataType::Timestamp(TimeUnit::Millisecond, _) => column
-            .as_primitive::<TimestampMillisecondType>()
-            .value(row)
-            .div_euclid(1_000),
-        DataType::Timestamp(TimeUnit::Microsecond, _) => column
-            .as_primitive::<TimestampMicrosecondType>()
-            .value(row)
-            .div_euclid(1_000_000),
-        DataType::Timestamp(TimeUnit::Nanosecond, _) => column
-            .as_primitive::<arrow_array::types::TimestampNanosecondType>()
-            .value(row)
-            .div_euclid(1_000_000_000),
-        other => {
-            let problem = format!(
-                "the column received_at is of type {other}; give timestamps or int64 Unix seconds"
-            );
-            return Err(Fault::Argument(problem));
-        }
-    }))
+    let seconds = cell_seconds(column, row).ok_or_else(|| {
+        let kind = column.data_type();
+        Fault::Argument(format!(
+            "the column received_at is of type {kind}; give timestamps or int64 Unix seconds"
+        ))
+    });
+    seconds.map(Some)
 }
