@@ -24,6 +24,7 @@ pub mod explain;
 pub mod header_facts;
 pub mod mbox_quoting;
 pub mod message;
+mod octet_classes;
 pub mod policy;
 pub mod pseudonym;
 pub mod reason;

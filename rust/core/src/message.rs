@@ -5,8 +5,9 @@
 //! any field means.
 
 use bytes::Bytes;
-use memchr::{memchr, memchr2};
+use memchr::memchr;
 
+use crate::octet_classes::{BLOCK, classify};
 use crate::reason::words;
 
 /// Octets of a message that is held in memory; a larger one is a row with `error` `message-too-large`.
@@ -114,28 +115,28 @@ impl Message {
         };
     }
 
-    /// Finds the first bare LF and the first bare CR: RFC 5322 §2.3 allows neither.
+    /// Notes whether there is a bare LF or a bare CR: RFC 5322 §2.3 allows neither.
     fn note_line_ends(&mut self) {
-        let (mut has_lf, mut has_cr, mut position) = (false, false, 0);
-        while !(has_lf && has_cr) {
-            let rest = self.octets.get(position..).unwrap_or_default();
-            let found = if has_lf {
-                memchr(b'\r', rest)
-            } else {
-                memchr2(b'\r', b'\n', rest)
-            };
-            let Some(offset) = found else { break };
-            match (rest.get(offset), rest.get(offset + 1)) {
-                (Some(b'\r'), Some(b'\n')) => position += 1,
-                (Some(b'\r'), _) => has_cr = true,
-                _ => has_lf = true,
-            }
-            position += offset + 1;
+        let octets: &[u8] = &self.octets;
+        let (blocks, rest) = octets.as_chunks::<BLOCK>();
+        let (mut bare_lf, mut bare_cr, mut previous) = (0, 0, 0);
+        let first_octets = blocks.iter().skip(1).map(|block| block[0]);
+        let nexts = first_octets.chain([rest.first().copied().unwrap_or(0)]);
+        for (block, next) in blocks.iter().zip(nexts) {
+            let classes = classify(block);
+            bare_lf |= classes.bare_lf(previous);
+            bare_cr |= classes.cr & !classes.crlf(next);
+            previous = block[BLOCK - 1];
         }
-        if has_lf {
+        let mut tail = [0; BLOCK];
+        for (to, from) in tail.iter_mut().zip(rest) {
+            *to = *from;
+        }
+        let classes = classify(&tail);
+        if bare_lf | classes.bare_lf(previous) != 0 {
             self.repairs.push(Repair::Lf);
         }
-        if has_cr {
+        if bare_cr | classes.cr & !classes.crlf(0) != 0 {
             self.repairs.push(Repair::BareCr);
         }
     }

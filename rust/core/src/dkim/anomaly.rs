@@ -1,30 +1,22 @@
 //! Finds the octets where a canonicalization changes something, 64 octets at a time.
 //!
 //! The hot loop of the room: everything between two finds goes to the hash as it stands. Knows octets and their
-//! neighbours; must not know what a line or a field is. The predicates use only bitwise logic, so that the compiler
-//! turns the loop into vector compares; a hand-written kernel would replace [`find_in_window`] and nothing else.
-#![expect(
-    clippy::needless_bitwise_bool,
-    reason = "lazy operators are branches, and branches are no vectors"
-)]
+//! neighbours; must not know what a line or a field is.
 
-/// Octets looked at in one step.
-const BLOCK: usize = 64;
-/// A block with one neighbour on either side.
-const WINDOW: usize = BLOCK + 2;
+use crate::octet_classes::{BLOCK, Classes, classify};
 
 /// Where a canonicalization may have to change an octet; false finds cost time and nothing else.
 pub(super) trait Anomaly {
-    /// Looks at an octet between its neighbours; 0 stands for no neighbour.
-    fn is_anomaly(previous: u8, octet: u8, next: u8) -> bool;
+    /// Bit i of the result: an anomaly at octet i of a block between its neighbours; 0 stands for no neighbour.
+    fn find(classes: Classes, previous: u8, next: u8) -> u64;
 }
 
 /// A bare LF: all that `simple` changes before the end (RFC 6376 §3.4.1, §3.4.3).
 pub(super) struct BareLineFeed;
 
 impl Anomaly for BareLineFeed {
-    fn is_anomaly(previous: u8, octet: u8, _next: u8) -> bool {
-        (octet == b'\n') & (previous != b'\r')
+    fn find(classes: Classes, previous: u8, _next: u8) -> u64 {
+        classes.bare_lf(previous)
     }
 }
 
@@ -32,11 +24,9 @@ impl Anomaly for BareLineFeed {
 pub(super) struct RelaxedBody;
 
 impl Anomaly for RelaxedBody {
-    fn is_anomaly(previous: u8, octet: u8, next: u8) -> bool {
-        let is_followed = (next == b' ') | (next == b'\t') | (next == b'\r') | (next == b'\n');
-        (octet == b'\t')
-            | ((octet == b' ') & is_followed)
-            | ((octet == b'\n') & (previous != b'\r'))
+    fn find(classes: Classes, previous: u8, next: u8) -> u64 {
+        let blanks = classes.tab | classes.space & classes.followed_by_blank(next);
+        blanks | classes.bare_lf(previous)
     }
 }
 
@@ -44,12 +34,9 @@ impl Anomaly for RelaxedBody {
 pub(super) struct RelaxedField;
 
 impl Anomaly for RelaxedField {
-    fn is_anomaly(_previous: u8, octet: u8, next: u8) -> bool {
-        let is_followed = (next == b' ') | (next == b'\t') | (next == b'\r') | (next == b'\n');
-        (octet == b'\t')
-            | ((octet == b' ') & is_followed)
-            | (octet == b'\n')
-            | ((octet == b'\r') & (next == b'\n'))
+    fn find(classes: Classes, _previous: u8, next: u8) -> u64 {
+        let blanks = classes.tab | classes.space & classes.followed_by_blank(next);
+        blanks | classes.lf | classes.crlf(next)
     }
 }
 
@@ -68,7 +55,7 @@ impl<'a, A: Anomaly> Scanner<'a, A> {
         Self {
             octets,
             block: 0,
-            finds: find_at_edge::<A>(octets, 0),
+            finds: find_in_block::<A>(octets, 0),
             kind: std::marker::PhantomData,
         }
     }
@@ -76,70 +63,46 @@ impl<'a, A: Anomaly> Scanner<'a, A> {
     /// The next anomaly at or after `from`; `from` never decreases from call to call.
     pub(super) fn next_from(&mut self, from: usize) -> Option<usize> {
         if from >= self.block.saturating_add(BLOCK) {
-            self.enter(from / BLOCK * BLOCK);
+            self.block = from / BLOCK * BLOCK;
+            self.finds = find_in_block::<A>(self.octets, self.block);
         }
         let passed = from.saturating_sub(self.block);
         self.finds &= u64::MAX
             .checked_shl(u32::try_from(passed).ok()?)
             .unwrap_or(0);
         while self.finds == 0 {
-            let next = self.block + BLOCK;
-            if next >= self.octets.len() {
+            self.block += BLOCK;
+            if self.block >= self.octets.len() {
                 return None;
             }
-            self.enter(next);
+            self.finds = find_in_block::<A>(self.octets, self.block);
         }
         let offset = usize::try_from(self.finds.trailing_zeros()).ok()?;
         self.finds &= self.finds - 1;
         Some(self.block + offset)
     }
-
-    fn enter(&mut self, block: usize) {
-        self.block = block;
-        let window = block
-            .checked_sub(1)
-            .and_then(|start| self.octets.get(start..start + WINDOW))
-            .and_then(|window| window.try_into().ok());
-        self.finds = match window {
-            Some(window) => find_in_window::<A>(window),
-            None => find_at_edge::<A>(self.octets, block),
-        };
-    }
 }
 
-/// The first or the last block: neighbours that do not exist are 0.
+/// The anomalies of the block at `start`; octets beyond the end are 0.
+fn find_in_block<A: Anomaly>(octets: &[u8], start: usize) -> u64 {
+    let at = |position: Option<usize>| position.and_then(|place| octets.get(place)).copied();
+    let (previous, next) = (at(start.checked_sub(1)), at(start.checked_add(BLOCK)));
+    let rest = octets.get(start..).unwrap_or_default();
+    let classes = match rest.first_chunk::<BLOCK>() {
+        Some(block) => classify(block),
+        None => classify(&padded(rest)),
+    };
+    A::find(classes, previous.unwrap_or(0), next.unwrap_or(0))
+}
+
+/// The last block of a text.
 #[cold]
-fn find_at_edge<A: Anomaly>(octets: &[u8], block: usize) -> u64 {
-    let mut window = [0; WINDOW];
-    let start = block.saturating_sub(1);
-    let skipped = usize::from(block == 0);
-    for (to, from) in window
-        .iter_mut()
-        .skip(skipped)
-        .zip(octets.iter().skip(start))
-    {
+fn padded(rest: &[u8]) -> [u8; BLOCK] {
+    let mut block = [0; BLOCK];
+    for (to, from) in block.iter_mut().zip(rest) {
         *to = *from;
     }
-    find_in_window::<A>(&window)
-}
-
-/// Bit i of the result: an anomaly at octet i of the block inside the window.
-fn find_in_window<A: Anomaly>(window: &[u8; WINDOW]) -> u64 {
-    let mut flags = [0_u8; BLOCK];
-    let octets = window.iter().skip(1);
-    let neighbours = window.iter().zip(window.iter().skip(2));
-    for (flag, (octet, (previous, next))) in flags.iter_mut().zip(octets.zip(neighbours)) {
-        *flag = u8::from(A::is_anomaly(*previous, *octet, *next));
-    }
-    if flags.iter().fold(0, |any, flag| any | flag) == 0 {
-        return 0;
-    }
-    let (words, _) = flags.as_chunks::<8>();
-    words.iter().rev().fold(0, |mask, word| {
-        // Gathers the lowest bit of each of the eight octets in the top octet of the product.
-        let bits = u64::from_le_bytes(*word).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-        mask << 8 | bits
-    })
+    block
 }
 
 #[cfg(test)]
@@ -148,11 +111,30 @@ mod tests {
 
     use super::*;
 
-    fn naive<A: Anomaly>(octets: &[u8]) -> Vec<usize> {
+    const BLANKS: [u8; 4] = [b' ', b'\t', b'\r', b'\n'];
+
+    fn is_bare_lf(previous: u8, octet: u8, _next: u8) -> bool {
+        octet == b'\n' && previous != b'\r'
+    }
+
+    fn is_relaxed_body(previous: u8, octet: u8, next: u8) -> bool {
+        octet == b'\t'
+            || octet == b' ' && BLANKS.contains(&next)
+            || is_bare_lf(previous, octet, next)
+    }
+
+    fn is_relaxed_field(_previous: u8, octet: u8, next: u8) -> bool {
+        octet == b'\t'
+            || octet == b' ' && BLANKS.contains(&next)
+            || octet == b'\n'
+            || octet == b'\r' && next == b'\n'
+    }
+
+    fn naive(is_anomaly: fn(u8, u8, u8) -> bool, octets: &[u8]) -> Vec<usize> {
         let at =
             |position: Option<usize>| position.and_then(|p| octets.get(p)).copied().unwrap_or(0);
         (0..octets.len())
-            .filter(|p| A::is_anomaly(at(p.checked_sub(1)), octets[*p], at(Some(p + 1))))
+            .filter(|p| is_anomaly(at(p.checked_sub(1)), octets[*p], at(Some(p + 1))))
             .collect()
     }
 
@@ -171,9 +153,9 @@ mod tests {
         fn the_scanner_finds_what_a_plain_loop_finds(
             octets in prop::collection::vec(prop::sample::select(b"\r\n \taaaaaaaaaaaaaaaa".to_vec()), 0..300)
         ) {
-            prop_assert_eq!(scanned::<BareLineFeed>(&octets, 1), naive::<BareLineFeed>(&octets));
-            prop_assert_eq!(scanned::<RelaxedBody>(&octets, 1), naive::<RelaxedBody>(&octets));
-            prop_assert_eq!(scanned::<RelaxedField>(&octets, 1), naive::<RelaxedField>(&octets));
+            prop_assert_eq!(scanned::<BareLineFeed>(&octets, 1), naive(is_bare_lf, &octets));
+            prop_assert_eq!(scanned::<RelaxedBody>(&octets, 1), naive(is_relaxed_body, &octets));
+            prop_assert_eq!(scanned::<RelaxedField>(&octets, 1), naive(is_relaxed_field, &octets));
         }
     }
 

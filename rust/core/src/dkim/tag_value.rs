@@ -12,7 +12,24 @@ use crate::tag_list::{is_fws, trim_fws};
 pub(crate) fn decode_base64(text: &[u8]) -> Option<Vec<u8>> {
     let mut octets = Vec::with_capacity(text.len() / 4 * 3 + 3);
     let (mut group, mut digits, mut padding) = (0_u32, 0_u32, 0_u32);
-    for octet in text.iter().copied().filter(|octet| !is_fws(*octet)) {
+    let mut rest = text;
+    while let Some((octet, tail)) = rest.split_first() {
+        // Four digits at once wherever a quantum begins: nearly everywhere.
+        if digits % 4 == 0 && padding == 0 {
+            if let Some((quantum, tail)) = rest.split_first_chunk::<4>() {
+                if let Some(three) = base64_quantum(*quantum) {
+                    octets.extend_from_slice(&three);
+                    digits += 4;
+                    rest = tail;
+                    continue;
+                }
+            }
+        }
+        rest = tail;
+        let octet = *octet;
+        if is_fws(octet) {
+            continue;
+        }
         if octet == b'=' {
             padding += 1;
             continue;
@@ -50,15 +67,41 @@ pub(crate) fn decode_base64(text: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The six bits that a character of base64 stands for (RFC 2045 §6.8).
-pub(crate) const fn base64_digit(octet: u8) -> Option<u8> {
-    match octet {
-        b'A'..=b'Z' => Some(octet - b'A'),
-        b'a'..=b'z' => Some(octet - b'a' + 26),
-        b'0'..=b'9' => Some(octet - b'0' + 52),
-        b'+' => Some(62),
-        b'/' => Some(63),
-        _ => None,
+pub(crate) fn base64_digit(octet: u8) -> Option<u8> {
+    let digit = BASE64_DIGITS.get(usize::from(octet)).copied();
+    digit.filter(|digit| *digit != NO_DIGIT)
+}
+
+/// What stands for no digit: more than six bits.
+const NO_DIGIT: u8 = u8::MAX;
+
+/// The alphabet of RFC 2045 §6.8 by octet.
+static BASE64_DIGITS: [u8; 256] = base64_digits();
+
+const fn base64_digits() -> [u8; 256] {
+    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut digits = [NO_DIGIT; 256];
+    let mut digit = 0;
+    while digit < 64 {
+        digits[alphabet[digit as usize] as usize] = digit;
+        digit += 1;
     }
+    digits
+}
+
+/// Three octets out of four digits; `None` when one of them is no digit.
+fn base64_quantum(text: [u8; 4]) -> Option<[u8; 3]> {
+    let digits = text.map(|octet| {
+        BASE64_DIGITS
+            .get(usize::from(octet))
+            .copied()
+            .unwrap_or(NO_DIGIT)
+    });
+    let group = digits
+        .iter()
+        .fold(0, |group, digit| group << 6 | u32::from(*digit & 63));
+    let [_, octets @ ..] = group.to_be_bytes();
+    (digits.iter().fold(0, |all, digit| all | digit) < 64).then_some(octets)
 }
 
 /// A decimal number of at most `digit_limit` digits; beyond 64 bits it stays at the largest value.

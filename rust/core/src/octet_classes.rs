@@ -1,0 +1,99 @@
+//! Where white space and line ends stand among 64 octets: the hot loop under framing and canonicalization.
+//!
+//! Knows four octets and 16 octets compared at once (SSE2, which is part of every x86-64, or what else there is); must not
+//! know what a line, a field or an anomaly is.
+
+use wide::u8x16;
+
+/// Octets looked at in one step.
+pub(crate) const BLOCK: usize = 64;
+
+/// Bit i of each mask: octet i of the block is this one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Classes {
+    pub(crate) space: u64,
+    pub(crate) tab: u64,
+    pub(crate) cr: u64,
+    pub(crate) lf: u64,
+}
+
+impl Classes {
+    /// Line feeds without a carriage return before them; `previous` is the octet before the block, 0 for none.
+    pub(crate) fn bare_lf(self, previous: u8) -> u64 {
+        self.lf & !(self.cr << 1 | u64::from(previous == b'\r'))
+    }
+
+    /// Octets of white space or line ends that stand at the place after each bit; `next` is the octet after the block.
+    pub(crate) fn followed_by_blank(self, next: u8) -> u64 {
+        let blank = self.space | self.tab | self.cr | self.lf;
+        blank >> 1 | u64::from(matches!(next, b' ' | b'\t' | b'\r' | b'\n')) << 63
+    }
+
+    /// Carriage returns with a line feed after them; `next` is the octet after the block.
+    pub(crate) fn crlf(self, next: u8) -> u64 {
+        self.cr & (self.lf >> 1 | u64::from(next == b'\n') << 63)
+    }
+}
+
+/// The masks of one block.
+pub(crate) fn classify(block: &[u8; BLOCK]) -> Classes {
+    let mut classes = Classes::default();
+    let (parts, _) = block.as_chunks::<16>();
+    for (part, shift) in parts.iter().zip([0, 16, 32, 48]) {
+        let part = u8x16::new(*part);
+        let positions =
+            |octet: u8| u64::from(part.simd_eq(u8x16::splat(octet)).to_bitmask()) << shift;
+        classes.space |= positions(b' ');
+        classes.tab |= positions(b'\t');
+        classes.cr |= positions(b'\r');
+        classes.lf |= positions(b'\n');
+    }
+    classes
+}
+
+/// One octet after the other: what the vector code is tested against.
+#[cfg(test)]
+fn classify_plainly(block: &[u8; BLOCK]) -> Classes {
+    let mut classes = Classes::default();
+    for (octet, shift) in block.iter().zip(0..) {
+        let bit = 1_u64 << shift;
+        match octet {
+            b' ' => classes.space |= bit,
+            b'\t' => classes.tab |= bit,
+            b'\r' => classes.cr |= bit,
+            b'\n' => classes.lf |= bit,
+            _ => {}
+        }
+    }
+    classes
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn every_octet_is_found_where_it_stands(
+            octets in prop::collection::vec(prop::sample::select(b"\r\n \ta\x8d\x8a\xa0\x89\0".to_vec()), BLOCK)
+        ) {
+            let block: &[u8; BLOCK] = octets.as_slice().try_into().unwrap();
+            prop_assert_eq!(classify(block), classify_plainly(block));
+        }
+    }
+
+    #[test]
+    fn neighbours_across_the_border_of_a_block_count() {
+        let mut block = [b'a'; BLOCK];
+        (block[0], block[BLOCK - 1]) = (b'\n', b' ');
+        let classes = classify(&block);
+        assert_eq!((classes.bare_lf(b'\r'), classes.bare_lf(0)), (0, 1));
+        assert_eq!(classes.followed_by_blank(b'\t') >> 63, 1);
+        assert_eq!(classes.followed_by_blank(b'x') >> 63, 0);
+        block[BLOCK - 1] = b'\r';
+        assert_eq!(classify(&block).crlf(b'\n') >> 63, 1);
+        assert_eq!(classify(&block).crlf(b'x'), 0);
+    }
+}
