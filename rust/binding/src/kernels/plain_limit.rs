@@ -63,7 +63,7 @@ impl PlainLimit {
             verifying: Vec::new(),
         };
         let mut known = HashMap::new();
-        for operation in work.iter().flatten() {
+        for operation in work.into_iter().flatten() {
             limit.add(operation, &mut known)?;
         }
         Ok(limit)
@@ -86,17 +86,16 @@ impl PlainLimit {
 impl PlainLimit {
     fn add(
         &mut self,
-        (algorithm, key, digest, signature): &PythonWork,
+        (algorithm, key, digest, signature): PythonWork,
         known: &mut HashMap<(String, Vec<u8>), usize>,
     ) -> Result<(), Fault> {
         let name = (algorithm.to_string(), key.to_vec());
-        let position = match known.get(&name) {
-            Some(position) => *position,
-            None => {
-                self.keys.push(read_key(algorithm, key)?);
-                known.insert(name, self.keys.len() - 1);
-                self.keys.len() - 1
-            }
+        let position = if let Some(position) = known.get(&name) {
+            *position
+        } else {
+            self.keys.push(read_key(&algorithm, &key)?);
+            known.insert(name, self.keys.len() - 1);
+            self.keys.len() - 1
         };
         let digest: [u8; 32] = digest[..]
             .try_into()

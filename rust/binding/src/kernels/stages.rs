@@ -59,7 +59,6 @@ pub(super) fn hash(octets: &[u8]) -> [u8; 32] {
 
 /// Thread CPU seconds of parse, canonicalize and hash, each apart, all repeats together.
 #[pyfunction]
-#[expect(clippy::needless_pass_by_value, reason = "pyo3 makes the list")]
 pub(crate) fn stage_seconds(
     py: Python<'_>,
     messages: Vec<PyBackedBytes>,
