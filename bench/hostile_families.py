@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mailauth_fast import Envelope
+from mailauth_fast.bench.bodies import Writer
 
 # The stage and the signer of the tests are used as they are.
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -374,6 +375,14 @@ def records() -> list[Family]:
 def families() -> list[Family]:
     """Return every family."""
     return [*authors(), *headers(), *signatures(), *bodies(), *chains(), *records()]
+
+
+def usual_mail(octets: int) -> bytes:
+    """Return a signed message of text, HTML and an image, about so large."""
+    mark = "=_usual"
+    body = Writer(octets).multipart(mark, {"plain": 0.2, "html": 0.4, "image": 0.4}, octets)
+    content = f'Content-Type: multipart/mixed; boundary="{mark}"'.encode()
+    return sign(mail(f"admin@{LEGITIMATE}", content, body=body), SIGNER)
 
 
 def stage() -> Zone:
