@@ -65,7 +65,12 @@ impl Source for Pieces {
 }
 
 fn hexadecimal(digest: &[u8]) -> String {
-    digest.iter().map(|octet| format!("{octet:02x}")).collect()
+    use std::fmt::Write as _;
+    let mut text = String::new();
+    for octet in digest {
+        write!(text, "{octet:02x}").unwrap();
+    }
+    text
 }
 
 fn library(octets: &[u8]) -> [u8; 32] {
@@ -81,7 +86,7 @@ fn streamed(path: Path, octets: &[u8], cut: usize) -> [u8; 32] {
 /// Octets that differ from place to place and from seed to seed.
 fn noise(length: usize, seed: usize) -> Vec<u8> {
     (0..length)
-        .map(|place| (place * 167 + seed * 89 + place / 251) as u8)
+        .map(|place| (place * 167 + seed * 89 + place / 251).to_le_bytes()[0])
         .collect()
 }
 
