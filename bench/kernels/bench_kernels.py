@@ -65,7 +65,7 @@ def implementation(name: str) -> build.Kernels:
     if name == "rust":
         return cast("build.Kernels", _core.kernels)
     if build.compiler() is None:
-        pytest.skip("there is no C compiler")
+        pytest.skip("no C compiler or no Python.h")
     return build.compiled()
 
 
