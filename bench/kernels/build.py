@@ -38,7 +38,7 @@ class Kernels(Protocol):
 
 
 def compiler() -> list[str] | None:
-    """Return the command that makes a module from C; None without a compiler or Python's headers."""
+    """Return the command that makes a module from C; None without compiler or Python.h."""
     usual = str(sysconfig.get_config_var("LDSHARED") or "")
     named = os.environ.get("CC")
     for command in (f"{named} -shared" if named else usual, usual, "cc -shared"):
