@@ -33,6 +33,7 @@ DOOR = {
     "flat_columns",
     "parse_authentication_results",
     "reasons",
+    "sha256_path",
     "strip_authentication_results",
 }
 PUBLIC = {
