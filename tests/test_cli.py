@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from mailauth_fast import _core
 
 SAMPLE = Path(__file__).parent / "sample"
