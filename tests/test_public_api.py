@@ -31,6 +31,7 @@ DOOR = {
     "check_trust",
     "engine_text",
     "flat_columns",
+    "kernels",
     "parse_authentication_results",
     "reasons",
     "sha256_path",

@@ -9,6 +9,7 @@ mod engine;
 mod errors;
 mod inputs;
 mod ipc;
+mod kernels;
 mod live;
 mod native;
 mod parquet_rows;
@@ -47,6 +48,8 @@ mod _core {
     use super::engine::Engine;
     #[pymodule_export]
     use super::ipc::IpcStream;
+    #[pymodule_export]
+    use super::kernels::kernels;
     #[pymodule_export]
     use super::live::LiveResolver;
     #[pymodule_export]

@@ -2,6 +2,8 @@ from collections.abc import Iterator, Sequence
 from os import PathLike
 from typing import Any, final
 
+from mailauth_fast._core import kernels
+
 __all__ = [
     "ArchiveRun",
     "Delivery",
@@ -23,6 +25,7 @@ __all__ = [
     "csv_header",
     "engine_text",
     "flat_columns",
+    "kernels",
     "parse_authentication_results",
     "reasons",
     "sha256_path",
