@@ -1,8 +1,9 @@
-"""The gate of speed that noise cannot shake: instructions of the hot functions, counted by callgrind.
+"""The gate of speed that noise cannot shake: instructions of hot functions, by callgrind.
 
-`uv run python bench/instructions.py [--json]` compares with `bench/instructions.json` and fails beyond +3 %;
-`--update REASON` stores what it counted, with the reason of the change.
-Callgrind has no SHA instructions: what hashes is counted by its fallback, and `bench/throughput.py` holds the rest.
+`uv run python bench/instructions.py [--json]` compares with `bench/instructions.json` and fails
+beyond +3 %; `--update REASON` stores what it counted, with the reason of the change.
+Callgrind has no SHA instructions: what hashes is counted by its fallback, and
+`bench/throughput.py` holds the rest.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def output(*command: str) -> str:
 
 
 def machine() -> dict[str, str]:
-    """Return what else decides a count: libraries choose their code by the CPU that valgrind shows."""
+    """Return what else decides a count: libraries choose their code by the CPU they see."""
     info = Path("/proc/cpuinfo")
     flags = info.read_text("utf-8").split() if info.exists() else []
     architecture = re.search(r"^host: (\S+)", output("rustc", "-vV"), re.MULTILINE)

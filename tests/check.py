@@ -1,4 +1,4 @@
-"""All checks in one command: format, lints, types, stub, tests, instruction counts; prints the time of each stage.
+"""All checks in one command: format, lints, types, stub, tests, counts; tells each stage's time.
 
 A tool that is missing fails when CI is set; elsewhere its stage is skipped and counted.
 """

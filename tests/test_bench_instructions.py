@@ -1,4 +1,4 @@
-"""The gate of instruction counts: what it lets through. The counting itself is a stage of `poe check`."""
+"""The gate of instruction counts: what it lets through; counting is a stage of `poe check`."""
 
 from __future__ import annotations
 
