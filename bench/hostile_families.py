@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import functools
+import itertools
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,9 +85,16 @@ def with_body(body: bytes, *signers: Signer) -> bytes:
 
 
 def unverifying(message: bytes, signer: Signer, count: int = 1) -> bytes:
-    """Put so many signatures on top that are verified and do not hold."""
+    """Put so many signatures on top that are verified and do not hold; no two cover the same."""
     wrong = signer.having(override={**signer.override, "b": SOME_SIGNATURE})
-    return signature_field(message, wrong) * count + message
+    names = [name for name in signer.headers if name != "from"]
+    fields = [
+        signature_field(
+            message, wrong.having(headers=(*names[:place], "from", *names[place:]), timestamp=place)
+        )
+        for place in range(count)
+    ]
+    return b"".join(fields) + message
 
 
 def author(value: bytes) -> bytes:
@@ -136,7 +144,7 @@ def fields_of(make: Callable[[int], bytes], names: tuple[str, ...] = ()) -> Call
 
 def headers() -> list[Family]:
     """Return header sections (cases 26, 41, 72, 74 and 76)."""
-    many = ("x-many",) * NAMES
+    many = ("x-many",) * (NAMES - 3)
     result = b" x.example; " + b"dkim=pass header.d=legitimate.example; " * 100 + b"\r\n"
     hop = b"Received: from a.example (b [192.0.2.7]) by c; Mon, 04 May 2026 06:00:00 +0000\r\n"
     content = b"Content-Type: text/plain"
@@ -189,7 +197,8 @@ def slow_keys(count: int) -> Case:
     """Return n signatures of the slowest key that may be used."""
     signer = SIGNER.having(key=rsa_key("slow", 4096, SLOW_EXPONENT), selector="slow")
     zone = {signer.key_name: {"TXT": [signer.key.record()]}}
-    return Case(sign(mail(), *[signer] * count), zone)
+    signers = [signer.having(timestamp=1_777_870_000 - number) for number in range(count)]
+    return Case(sign(mail(), *signers), zone)
 
 
 def signatures() -> list[Family]:
@@ -272,10 +281,12 @@ def bodies() -> list[Family]:
 def chain(sets: int, bits: int, exponent: int, padding: int) -> Case:
     """Return a valid chain of so many sets by one sealer; each signs `padding` octets."""
     key = rsa_key("chain", bits, exponent)
-    signer = Signer(domain="list.example", selector="s1", key=key, headers=("from", "x-many"))
+    signer = Signer(domain="list.example", selector="s1", key=key)
+    orders = list(itertools.permutations(("from", "to", "subject", "x-many")))
     message = b"X-Many: " + b"x" * padding + b"\r\n" + legitimate()
-    for _ in range(sets):
-        message = seal(message, Sealer(signer=signer))
+    for number in range(sets):
+        order = orders[number % len(orders)]
+        message = seal(message, Sealer(signer=signer.having(headers=order)))
     return Case(message, {signer.key_name: {"TXT": [key.record()]}})
 
 
