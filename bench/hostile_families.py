@@ -84,22 +84,22 @@ def with_body(body: bytes, *signers: Signer) -> bytes:
     return sign(mail(), *chosen).partition(b"\r\n\r\n")[0] + b"\r\n\r\n" + body
 
 
-def unverifying(message: bytes, signer: Signer, count: int = 1) -> bytes:
-    """Put so many signatures on top that are verified and do not hold; no two cover the same."""
+def unverifying(signer: Signer, count: int = 1) -> bytes:
+    """Return so many signatures that are verified and do not hold; no two cover the same."""
     wrong = signer.having(override={**signer.override, "b": SOME_SIGNATURE})
     names = [name for name in signer.headers if name != "from"]
     fields = [
         signature_field(
-            message, wrong.having(headers=(*names[:place], "from", *names[place:]), timestamp=place)
+            mail(), wrong.having(headers=(*names[:place], "from", *names[place:]), timestamp=place)
         )
         for place in range(count)
     ]
-    return b"".join(fields) + message
+    return b"".join(fields)
 
 
 def author(value: bytes) -> bytes:
     """Return a signed message with this From field."""
-    return unverifying(mail(value), SIGNER)
+    return unverifying(SIGNER) + mail(value)
 
 
 def authors() -> list[Family]:
@@ -134,10 +134,10 @@ def made_author(value: Callable[[int], bytes], count: int) -> bytes:
 
 def fields_of(make: Callable[[int], bytes], names: tuple[str, ...] = ()) -> Callable[[int], Case]:
     """Return a family whose header begins with these fields; `names` are signed as well."""
-    signer = SIGNER.having(headers=("from", "to", "subject", *names))
+    signatures = unverifying(SIGNER.having(headers=("from", "to", "subject", *names)))
 
     def made(count: int) -> Case:
-        return Case(unverifying(make(count) + mail(), signer))
+        return Case(signatures + make(count) + mail())
 
     return made
 
@@ -183,14 +183,14 @@ def absent_names(count: int) -> Case:
     """Return n absent names in `h=` over n fields."""
     names = ("from", *(f"x{number}" for number in range(count)))
     head = b"".join(b"Y%d: a\r\n" % number for number in range(count))
-    return Case(head + unverifying(mail(), SIGNER.having(headers=names)))
+    return Case(head + unverifying(SIGNER.having(headers=names)) + mail())
 
 
 def ten_over_one_header(count: int) -> Case:
     """Return as many signatures as are examined, each over the same n fields."""
     names = ("from", *("x-many",) * min(count, NAMES - 1))
     line = b"X-Many: " + b"x" * 1_000 + b"\r\n"
-    return Case(unverifying(line * count + mail(), SIGNER.having(headers=names), SIGNATURES))
+    return Case(unverifying(SIGNER.having(headers=names), SIGNATURES) + line * count + mail())
 
 
 def slow_keys(count: int) -> Case:
