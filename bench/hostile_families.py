@@ -187,10 +187,17 @@ def absent_names(count: int) -> Case:
 
 
 def ten_over_one_header(count: int) -> Case:
-    """Return as many signatures as are examined, each over the same n fields."""
-    names = ("from", *("x-many",) * min(count, NAMES - 1))
-    line = b"X-Many: " + b"x" * 1_000 + b"\r\n"
-    return Case(unverifying(SIGNER.having(headers=names), SIGNATURES) + line * count + mail())
+    """Return as many signatures as are examined, each over the same n octets of header."""
+    signatures = unverifying(SIGNER.having(headers=("from", "to", "x-many")), SIGNATURES)
+    return Case(signatures + b"X-Many: " + b"x" * count + b"\r\n" + mail())
+
+
+def ten_over_many_names(count: int) -> Case:
+    """Return as many signatures and names as are examined, over n fields of one name."""
+    names = ("from", *("x-many",) * (NAMES - 1))
+    return Case(
+        unverifying(SIGNER.having(headers=names), SIGNATURES) + b"X-Many:1\r\n" * count + mail()
+    )
 
 
 def slow_keys(count: int) -> Case:
@@ -225,6 +232,7 @@ def signatures() -> list[Family]:
         Family("signatures-alike", 40, lambda n: Case(alike * n + legitimate())),
         Family("names-absent", 26, absent_names),
         Family("ten-over-one-header", 39, ten_over_one_header),
+        Family("ten-over-many-names", 41, ten_over_many_names),
         Family("slow-keys", 44, slow_keys, SIGNATURES),
     ]
 
