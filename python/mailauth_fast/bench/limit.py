@@ -176,10 +176,8 @@ def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
 def serve(path: Path) -> None:
     """Answer each line on standard input with a line once a pass is done."""
     plain = _core.kernels.PlainLimit(*pickle.loads(path.read_bytes()))  # noqa: S301 - own file
-    print("ready", flush=True)
     for _ in sys.stdin:
         plain.run()
-        print("done", flush=True)
 
 
 if __name__ == "__main__":

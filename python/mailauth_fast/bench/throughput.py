@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mailauth_fast.bench.corpus import Corpus
 
 VOID_LIMIT = 3
-"""Times the wanted runs that are tried before void ones are taken as they are."""
+"""Void runs for each wanted one that are repeated before they are taken as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Measurement:
         own_stream: GB/s of the engine's hash path over two buffers.
         memory: CPU seconds of the stages of DKIM alone, octets in memory, one core.
         disk: likewise of everything, mbox in, Parquet out.
-        void: runs that were repeated because one stream was slower than it can be.
+        void: runs in which one stream was slower than it can be; they were repeated.
     """
 
     corpus: str
@@ -96,7 +96,6 @@ def wall_seconds(work: Callable[[], object]) -> float:
     begun = time.perf_counter()
     work()
     return time.perf_counter() - begun
-
 
 
 def core_counts(cores: int) -> tuple[int, ...]:
@@ -145,11 +144,12 @@ def measure(corpus: Corpus, *, runs: int, cores: int | None = None) -> Measureme
     with tempfile.TemporaryDirectory(prefix="mailauth-bench-") as name:
         bench = _Bench(corpus, Path(name), cores or usable_cores())
         bench.round()  # keys are cached from here on
-        kept, tries = [], 0
+        kept: list[_Round] = []
+        void = 0
         while len(kept) < runs:
             found = bench.round()
-            tries += 1
-            if tries > VOID_LIMIT * runs or not is_void(found.one_stream):
+            void += is_void(found.one_stream)
+            if void > VOID_LIMIT * runs or not is_void(found.one_stream):
                 kept.append(found)
     return Measurement(
         corpus=corpus.name,
@@ -158,7 +158,7 @@ def measure(corpus: Corpus, *, runs: int, cores: int | None = None) -> Measureme
         hash_path=hash_path(),
         load=load,
         runs=runs,
-        void=tries - runs,
+        void=void,
         one_stream=_median(each.one_stream for each in kept),
         own_stream=_median(each.own_stream for each in kept),
         limit=_median_limit([each.limit for each in kept]),
