@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path  # noqa: TC003 - cyclopts reads annotations
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 from rich.table import Table
@@ -18,30 +18,17 @@ from mailauth_fast.cli.exits import CommandError, Exit
 from mailauth_fast.cli.options import reason_of
 from mailauth_fast.cli.terminal import console
 
-if TYPE_CHECKING:
-    from mailauth_fast.bench.stages import Stages
-
 Family = Literal["bulk", "list", "small"]
 LARGEST = 100_000
 """Messages that still fit into the memory of a usual machine: a corpus is held whole."""
 MOST_RUNS = 99
 FOOTNOTES = (
-    (
-        "DKIM: octets in memory through verify_batch. Everything: SPF, DKIM, ARC and DMARC, mbox in,"
-        " Parquet out."
-    ),
-    (
-        "Stages are measured apart. read: what an mbox without signatures costs beyond the same"
-        " messages in memory."
-    ),
-    (
-        "hash: the engine's own path over as many octets. public key: that of the limit. evaluate:"
-        " what the others leave of the whole."
-    ),
-    (
-        "Plain limit: every octet that must be hashed once, one stream, and one public-key operation a"
-        " signature, by aws-lc."
-    ),
+    "DKIM: octets in memory through verify_batch.",
+    "Everything: SPF, DKIM, ARC and DMARC, mbox in, Parquet out.",
+    "Stages are measured apart; evaluate is what the others leave of the whole.",
+    "read: what an mbox without signatures costs beyond the same messages in memory.",
+    "hash: the engine's own path over as many octets. public key: that of the limit.",
+    "Plain limit, by aws-lc: one stream over all that must be hashed, one operation a signature.",
 )
 
 
@@ -104,33 +91,41 @@ def _print(found: Measurement) -> None:
 
 
 def _stage_table(found: Measurement) -> Table:
-    """Return the stages of one core: a message's microseconds, the speed of the stage alone."""
     table = Table(title="one core", title_justify="left", box=None, pad_edge=False)
     table.add_column("stage")
-    for way in ("DKIM", "everything"):
-        for unit in (f"{way} µs", "messages/s", "MB/s"):
-            table.add_column(unit, justify="right")
-    for name in DISK_STAGES:
-        table.add_row(name, *_cells(found, found.memory, name), *_cells(found, found.disk, name))
-    wholes = [figures(found, sum(stages.values())) for stages in (found.memory, found.disk)]
-    table.add_row("whole", *wholes[0], *wholes[1])
-    limit = figures(found, found.limit.seconds)
-    table.add_row("plain limit", *limit, *limit)
+    for name in ("DKIM µs", "messages/s", "MB/s", "everything µs", "messages/s", "MB/s"):
+        table.add_column(name, justify="right")
+    for cells in stage_rows(found):
+        table.add_row(*cells)
     return table
 
 
 def _core_table(found: Measurement) -> Table:
     table = Table(title="all cores", title_justify="left", box=None, pad_edge=False)
-    for name in (
-        "cores",
-        "DKIM messages/s",
-        "MB/s",
-        "of limit",
-        "all messages/s",
-        "MB/s",
-        "of limit",
-    ):
-        table.add_column(name, justify="right")
+    table.add_column("cores", justify="right")
+    for way in ("DKIM", "all"):
+        for name in (f"{way} messages/s", "MB/s", "of limit"):
+            table.add_column(name, justify="right")
+    for cells in core_rows(found):
+        table.add_row(*cells)
+    return table
+
+
+def stage_rows(found: Measurement) -> list[list[str]]:
+    """Return, for each stage of one core, microseconds a message and what it alone would reach."""
+    ways = (found.memory, found.disk)
+    rows = [
+        [name, *(cell for stages in ways for cell in _figures(found, stages.get(name)))]
+        for name in DISK_STAGES
+    ]
+    wholes = [cell for stages in ways for cell in _figures(found, sum(stages.values()))]
+    limit = _figures(found, found.limit.seconds)
+    return [*rows, ["whole", *wholes], ["plain limit", *limit, *limit]]
+
+
+def core_rows(found: Measurement) -> list[list[str]]:
+    """Return, for each number of cores, the speed and its share of the limit of so many."""
+    rows = []
     for each in found.cores:
         limit = found.limit.rate * each.cores
         cells = [
@@ -138,16 +133,14 @@ def _core_table(found: Measurement) -> Table:
             for rate in (each.memory, each.disk)
             for cell in (f"{rate:,.0f}", _megabytes(found, rate), f"{rate / limit:.2f}")
         ]
-        table.add_row(str(each.cores), *cells)
-    return table
+        rows.append([str(each.cores), *cells])
+    return rows
 
 
-def _cells(found: Measurement, stages: Stages, name: str) -> tuple[str, str, str]:
-    return figures(found, stages[name]) if name in stages else ("", "", "")
-
-
-def figures(found: Measurement, seconds: float) -> tuple[str, str, str]:
+def _figures(found: Measurement, seconds: float | None) -> tuple[str, str, str]:
     """Return microseconds a message, messages a second and MB/s, for so many CPU seconds."""
+    if seconds is None:
+        return "", "", ""
     microseconds = f"{seconds / found.messages * 1e6:.1f}"
     if seconds <= 0:
         return microseconds, "-", "-"
