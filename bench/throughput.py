@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 COUNT, RUNS = 4_000, 7
 FAMILIES: tuple[Name, ...] = ("bulk", "list")
 """Families whose stages are shown."""
-SUITES = Path(__file__).parents[2] / "shared/suites"
+SUITES = Path(__file__).resolve().parents[2] / "shared/suites"
 PAIR = 2
 """Cores of the rows that are about more than one."""
 COPIES = 4
@@ -194,7 +194,8 @@ def rounds(samplers: list[Sampler], runs: int) -> tuple[dict[str, list[float]], 
     found: dict[str, list[float]] = {}
     kept = void = 0
     while kept < runs and void <= VOID_LIMIT * runs:
-        values, speeds = {}, [stream_speed()]
+        values: Values = {}
+        speeds = [stream_speed()]
         for sampler in samplers:
             values |= sampler.sample()
             speeds.append(stream_speed())
@@ -252,6 +253,7 @@ def write(found: list[results.Row], machine: str, count: int, runs: int) -> None
 def stages_text(found: Measurement, image: str) -> str:
     """Return the stages of one family as Markdown."""
     mean = found.octets / found.messages / 1000
+    operation = found.limit.operation_microseconds
     lines = [
         f"### Stages of `{found.corpus}`",
         "",
@@ -259,7 +261,7 @@ def stages_text(found: Measurement, image: str) -> str:
             f"`mailauth-fast bench --corpus {found.corpus} --count {found.messages}`:"
             f" {found.messages:,} messages, {mean:.1f} kB mean; one stream of aws-lc"
             f" {found.one_stream:.2f} GB/s, the engine's path ({found.hash_path})"
-            f" {found.own_stream:.2f} GB/s; {found.limit.operation_microseconds:.1f} µs a public-key"
+            f" {found.own_stream:.2f} GB/s; {operation:.1f} µs a public-key"
             f" operation; {found.runs} runs, {found.void} void."
         ),
         "",

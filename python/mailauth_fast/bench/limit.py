@@ -174,10 +174,17 @@ def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
 
 
 def serve(path: Path) -> None:
-    """Answer each line on standard input with a line once a pass is done."""
+    """Say a line when ready, then answer each line on standard input once a pass is done."""
     plain = _core.kernels.PlainLimit(*pickle.loads(path.read_bytes()))  # noqa: S301 - own file
+    _say("ready")
     for _ in sys.stdin:
         plain.run()
+        _say("done")
+
+
+def _say(word: str) -> None:
+    sys.stdout.write(f"{word}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
