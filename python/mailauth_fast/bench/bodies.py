@@ -43,7 +43,7 @@ class Writer:
         return self.random.randbytes(octets).hex()
 
     def text(self, octets: int) -> bytes:
-        """Return lines of words; some end in a space, as flowed text does (RFC 3676)."""
+        """Return lines of words; some end in a space, as flowed text does."""
         lines: list[str] = []
         left = octets
         while left > 0:
