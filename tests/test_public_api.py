@@ -34,6 +34,7 @@ DOOR = {
     "kernels",
     "parse_authentication_results",
     "reasons",
+    "sha256_path",
     "strip_authentication_results",
 }
 PUBLIC = {
