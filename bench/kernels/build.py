@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 SOURCE = Path(__file__).parent / "compiled.pyx"
 FOLDER = Path(__file__).parent.parent.parent / "target/bench/kernels"
 SUFFIX = sysconfig.get_config_var("EXT_SUFFIX")
-FLAGS = ("-O3", "-shared", "-fPIC", "-w")
+HEADERS = Path(sysconfig.get_path("include"))
+FLAGS = ("-O3", "-fPIC", "-w", f"-I{HEADERS}")
 
 
 class Kernels(Protocol):
@@ -37,11 +38,13 @@ class Kernels(Protocol):
 
 
 def compiler() -> list[str] | None:
-    """Return the C compiler's command; None when there is none."""
-    named = os.environ.get("CC") or str(sysconfig.get_config_var("CC") or "cc")
-    for command in (shlex.split(named), ["cc"]):
-        if command and shutil.which(command[0]):
-            return command
+    """Return the command that makes a module from C; None without compiler or Python.h."""
+    usual = str(sysconfig.get_config_var("LDSHARED") or "")
+    named = os.environ.get("CC")
+    for command in (f"{named} -shared" if named else usual, usual, "cc -shared"):
+        words = shlex.split(command)
+        if words and shutil.which(words[0]) and (HEADERS / "Python.h").exists():
+            return words
     return None
 
 
@@ -49,22 +52,21 @@ def build() -> Path:
     """Compile what is out of date; return the module's path.
 
     Raises:
-        RuntimeError: there is no C compiler.
+        RuntimeError: there is no C compiler, or no header of Python.
     """
     module = FOLDER / f"compiled{SUFFIX}"
     if module.exists() and module.stat().st_mtime > SOURCE.stat().st_mtime:
         return module
     command = compiler()
     if command is None:
-        raise RuntimeError("there is no C compiler; install one, or name it in CC")
+        raise RuntimeError(f"there is no C compiler (name it in CC) or no {HEADERS}/Python.h")
     FOLDER.mkdir(parents=True, exist_ok=True)
     # A name of its own, so that two builds at once do not read each other's halves.
     text = FOLDER / f"compiled.{os.getpid()}.c"
     partial = FOLDER / f"compiled.{os.getpid()}.so"
     cython = (sys.executable, "-m", "cython", "--annotate", "--module-name", "compiled")
     subprocess.run([*cython, "-o", text, SOURCE], check=True)
-    include = "-I" + sysconfig.get_path("include")
-    subprocess.run([*command, *FLAGS, include, "-o", partial, text], check=True)
+    subprocess.run([*command, *FLAGS, "-o", partial, text], check=True)
     for path in (text, text.with_suffix(".html")):
         path.replace(FOLDER / f"compiled{path.suffix}")
     return partial.replace(module)

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use mailauth_core::crypto::Sha256;
 use mailauth_core::kernels::SignedMessage;
 use mailauth_core::message::MESSAGE_OCTET_LIMIT;
+use mailauth_sha256::{Path, digest_all};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 
@@ -27,31 +28,52 @@ pub(super) fn check_size(octets: &Bytes) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Thread CPU seconds of the SHA-256 of each buffer, all repeats together; `path` "library" is aws-lc, one stream.
+/// Thread CPU seconds of the SHA-256 of each buffer, all repeats together.
+///
+/// `path` is one of `mailauth_sha256`'s, or "library": aws-lc, one stream.
 #[pyfunction]
-#[expect(clippy::needless_pass_by_value, reason = "pyo3 makes the list")]
 pub(crate) fn hash_seconds(
     py: Python<'_>,
     buffers: Vec<PyBackedBytes>,
     path: &str,
     repeats: usize,
 ) -> PyResult<f64> {
-    if path != "library" {
-        let problem = format!("path {path:?} is no way to hash; give \"library\"");
-        return Err(Fault::Argument(problem).into());
-    }
-    let seconds = py.detach(|| {
-        timed(|| {
-            for buffer in std::iter::repeat_n(&buffers, repeats).flatten() {
+    let path = own_path(path)?;
+    let seconds = py.detach(move || {
+        let hash_all = || match path {
+            None => buffers.iter().for_each(|buffer| {
                 black_box(hash(buffer));
+            }),
+            Some(path) => {
+                let mut sources: Vec<&[u8]> = buffers.iter().map(|buffer| &buffer[..]).collect();
+                let mut digests = Vec::new();
+                digest_all(path, &mut sources, &mut digests);
+                black_box(digests);
             }
-        })
+        };
+        timed(|| (0..repeats).for_each(|_| hash_all()))
     });
     Ok(seconds?.1.as_secs_f64())
 }
 
+/// A path that this CPU has; `None` for the library.
+fn own_path(word: &str) -> Result<Option<Path>, Fault> {
+    if word == "library" {
+        return Ok(None);
+    }
+    let path: Path = word.parse().map_err(|problem| {
+        Fault::Argument(format!(
+            "path {word:?} is no way to hash; {problem}, and library"
+        ))
+    })?;
+    if !path.is_available() {
+        return Err(Fault::Argument(format!("this CPU has no path {path}")));
+    }
+    Ok(Some(path))
+}
+
 /// The SHA-256 of some octets, one stream, by the library.
-pub(super) fn hash(octets: &[u8]) -> [u8; 32] {
+fn hash(octets: &[u8]) -> [u8; 32] {
     let mut sha256 = Sha256::new();
     sha256.update(octets);
     sha256.finish()
