@@ -38,15 +38,23 @@ INK, FAINT, LIMIT = "#222222", "#d9d9d9", "#d62728"
 
 def chart(found: Measurement) -> str:
     """Return a measurement as SVG."""
-    bars = {"DKIM, memory": found.memory, "everything, disk": found.disk}
-    limit = found.limit.seconds / found.messages * 1e6
-    longest = max(limit, *(_microseconds(found, stages) for stages in bars.values()))
+    bars = {
+        "DKIM, memory": (found.memory, found.memory_whole),
+        "everything, disk": (found.disk, found.disk_whole),
+    }
+    limit = _microseconds(found, found.limit.seconds)
+    longest = max(
+        limit, *(_microseconds(found, sum(stages.values())) for stages, _ in bars.values())
+    )
     scale = (WIDTH - LEFT - RIGHT) / (longest * ROOM)
     parts = [*_head(found), *_axis(longest, scale)]
-    for number, (name, stages) in enumerate(bars.items()):
+    for number, (name, (stages, whole)) in enumerate(bars.items()):
         top = TOP + number * (BAR + GAP)
         parts.append(_text(LEFT - 10, top + BAR / 2 + 4, name, anchor="end"))
         parts += _bar(found, stages, top, scale)
+        x = LEFT + _microseconds(found, sum(stages.values())) * scale + 6
+        told = f"{_microseconds(found, whole):.1f}"
+        parts.append(_text(x, top + BAR / 2 + 4, told, is_bold=True))
     x = LEFT + limit * scale
     bottom = _bottom()
     parts += [
@@ -63,8 +71,9 @@ def chart(found: Measurement) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _microseconds(found: Measurement, stages: Stages) -> float:
-    return sum(stages.values()) / found.messages * 1e6
+def _microseconds(found: Measurement, seconds: float) -> float:
+    """Return what so many seconds of the whole are for one message."""
+    return seconds / found.messages * 1e6
 
 
 def _head(found: Measurement) -> list[str]:
@@ -104,7 +113,7 @@ def _axis(longest: float, scale: float) -> list[str]:
 def _bar(found: Measurement, stages: Stages, top: float, scale: float) -> list[str]:
     x, parts = float(LEFT), []
     for name, seconds in stages.items():
-        microseconds = seconds / found.messages * 1e6
+        microseconds = _microseconds(found, seconds)
         width = microseconds * scale
         parts.append(
             f'<rect x="{x:.1f}" y="{top}" width="{width:.1f}" height="{BAR}"'
@@ -116,8 +125,7 @@ def _bar(found: Measurement, stages: Stages, top: float, scale: float) -> list[s
             ink = INK if name in LIGHT else "#ffffff"
             parts.append(_text(x + width / 2, middle, label, color=ink, anchor="middle"))
         x += width
-    whole = f"{_microseconds(found, stages):.1f}"
-    return [*parts, _text(x + 6, top + BAR / 2 + 4, whole, is_bold=True)]
+    return parts
 
 
 def _legend() -> list[str]:
