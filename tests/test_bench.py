@@ -34,8 +34,8 @@ def test_every_stage_is_measured_beside_the_limit(measured: throughput.Measureme
         assert min(found.values()) >= 0
     assert measured.memory_whole <= sum(measured.memory.values()) + 1e-9
     assert measured.disk_whole <= sum(measured.disk.values()) + 1e-9
-    assert 0 < measured.memory_whole
-    assert 0 < measured.disk_whole
+    assert measured.memory_whole > 0
+    assert measured.disk_whole > 0
     assert measured.limit.operations >= COUNT == measured.messages
     assert measured.limit.seconds > 0
     assert [each.cores for each in measured.cores] == [1, 2]
