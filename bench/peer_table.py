@@ -1,0 +1,150 @@
+"""The peers' results as the rows of the contract, as a table for a terminal and as Markdown.
+
+It knows no program and runs nothing: `bench/peers` makes the standings that are shown here.
+"""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+TARGETS = {
+    "dkim-bulk-mail-auth": 2.0,
+    "dkim-bulk-opendkim": 10.0,
+    "dkim-bulk-dkimpy": 50.0,
+    "arc-list-mail-auth": 2.0,
+}
+"""The least ratio of each row: the peer's CPU seconds a message over ours."""
+OURS = "ours"
+HEADS = {
+    "dkim": "DKIM, corpus `bulk`",
+    "arc": "DKIM and ARC, corpus `list`",
+    "all": "SPF, DKIM and DMARC, corpus `bulk`",
+}
+COLUMNS = ("", "version", "messages/s", "µs CPU a message", "ours is faster by", "verdicts unlike")
+
+
+class Standing(TypedDict, total=False):
+    """One program in one mode.
+
+    Attributes:
+        absent: why it was not measured; None when it was, and only then the rest is there.
+        seconds: the median of CPU seconds a message.
+        ratio: `seconds` over ours.
+        disagreements: messages whose verdict is not ours, by `ours / theirs`.
+    """
+
+    mode: str
+    corpus: str
+    key: str
+    title: str
+    absent: str | None
+    version: str
+    messages: int
+    runs: int
+    seconds: float
+    ratio: float
+    disagreements: dict[str, int]
+
+
+class ResultRow(TypedDict):
+    """One line of `--json`."""
+
+    name: str
+    value: float | None
+    target: float
+    ok: bool
+
+
+def result_rows(lines: list[Standing]) -> list[ResultRow]:
+    """Return the rows that have a target, of the modes that were run; an absent peer has no value.
+
+    A row is met only when the peer's verdicts are ours.
+    """
+    rows: list[ResultRow] = []
+    for line in lines:
+        name = f"{line['mode']}-{line['corpus']}-{line['key']}"
+        if name not in TARGETS:
+            continue
+        # What is shown decides, so that no row says both its target and a miss.
+        value = None if line["absent"] else round(line["ratio"], 3)
+        is_met = value is not None and value >= TARGETS[name] and not line["disagreements"]
+        rows.append({"name": name, "value": value, "target": TARGETS[name], "ok": is_met})
+    return rows
+
+
+def cells(line: Standing) -> tuple[str, ...]:
+    """Return one line of the table, as many cells as COLUMNS."""
+    if line["absent"]:
+        return (line["title"], f"left out: {line['absent']}", "", "", "", "")
+    unlike = sum(line["disagreements"].values())
+    return (
+        line["title"],
+        line["version"],
+        f"{1 / line['seconds']:,.0f}",
+        f"{line['seconds'] * 1e6:,.1f}",
+        "" if line["key"] == OURS else f"{line['ratio']:.2f} x",
+        "" if line["key"] == OURS else f"{unlike} of {line['messages']}",
+    )
+
+
+def modes_of(lines: list[Standing]) -> list[str]:
+    """Return the modes in their order."""
+    return list(dict.fromkeys(line["mode"] for line in lines))
+
+
+def disagreement_lines(lines: list[Standing]) -> list[str]:
+    """Return one sentence for each peer and pair of verdicts."""
+    return [
+        f"{line['title']} ({line['mode']}): {count} messages ours / theirs {pair}"
+        for line in lines
+        if not line["absent"]
+        for pair, count in sorted(line["disagreements"].items())
+    ]
+
+
+def facts(lines: list[Standing]) -> str:
+    """Return how the figures came about."""
+    ours = next(line for line in lines if line["key"] == OURS)
+    return (
+        f"{ours['messages']:,} messages, medians of {ours['runs']} interleaved runs, CPU seconds "
+        "of one thread without start-up and loading, keys from the same offline answers"
+    )
+
+
+def table(lines: list[Standing]) -> str:
+    """Return the tables for a terminal, and the rows with their targets."""
+    parts = []
+    for mode in modes_of(lines):
+        own = [line for line in lines if line["mode"] == mode]
+        rows = [COLUMNS, *map(cells, own)]
+        widths = [max(len(row[at]) for row in rows) for at in range(len(COLUMNS))]
+        parts.append(f"{HEADS[mode].replace('`', '')}: {facts(own)}")
+        for row in rows:
+            text = [cell.ljust(width) for cell, width in zip(row[:2], widths[:2], strict=True)]
+            figures = zip(row[2:], widths[2:], strict=True)
+            text += [cell.rjust(width) for cell, width in figures]
+            parts.append("  ".join(text).rstrip())
+        parts.append("")
+    parts += disagreement_lines(lines)
+    for row in result_rows(lines):
+        value = "not measured" if row["value"] is None else f"{row['value']:.2f}"
+        verdict = "reached" if row["ok"] else "missed"
+        parts.append(f"{row['name']:<22}{value:>14}{row['target']:>8g}  {verdict}")
+    return "\n".join(parts)
+
+
+def render(rows: list[Standing]) -> str:
+    """Return the peers' tables as Markdown, for bench/RESULTS.md."""
+    parts = []
+    for mode in modes_of(rows):
+        own = [line for line in rows if line["mode"] == mode]
+        parts += [f"{HEADS[mode]}: {facts(own)}.", ""]
+        parts.append(f"| {' | '.join(COLUMNS)} |")
+        parts.append("|---|---|--:|--:|--:|--:|")
+        parts += [
+            f"| {' | '.join(cell.replace('|', '\\|') for cell in cells(line))} |" for line in own
+        ]
+        parts.append("")
+    unlike = disagreement_lines(rows)
+    parts += [f"- {line.replace('|', '\\|')}" for line in unlike] or ["All verdicts agree."]
+    return "\n".join(parts) + "\n"
