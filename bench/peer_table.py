@@ -126,11 +126,21 @@ def table(lines: list[Standing]) -> str:
             parts.append("  ".join(text).rstrip())
         parts.append("")
     parts += disagreement_lines(lines)
-    for row in result_rows(lines):
-        value = "not measured" if row["value"] is None else f"{row['value']:.2f}"
-        verdict = "reached" if row["ok"] else "missed"
-        parts.append(f"{row['name']:<22}{value:>14}{row['target']:>8g}  {verdict}")
+    for held in result_rows(lines):
+        value = "not measured" if held["value"] is None else f"{held['value']:.2f}"
+        verdict = "reached" if held["ok"] else "missed"
+        parts.append(f"{held['name']:<22}{value:>14}{held['target']:>8g}  {verdict}")
     return "\n".join(parts)
+
+
+def escaped(text: str) -> str:
+    """Return text that keeps its bars in a Markdown table."""
+    return text.replace("|", "\\|")
+
+
+def markdown_row(row: tuple[str, ...]) -> str:
+    """Return one line of a Markdown table."""
+    return f"| {' | '.join(map(escaped, row))} |"
 
 
 def render(rows: list[Standing]) -> str:
@@ -139,12 +149,9 @@ def render(rows: list[Standing]) -> str:
     for mode in modes_of(rows):
         own = [line for line in rows if line["mode"] == mode]
         parts += [f"{HEADS[mode]}: {facts(own)}.", ""]
-        parts.append(f"| {' | '.join(COLUMNS)} |")
-        parts.append("|---|---|--:|--:|--:|--:|")
-        parts += [
-            f"| {' | '.join(cell.replace('|', '\\|') for cell in cells(line))} |" for line in own
-        ]
+        parts += [markdown_row(COLUMNS), "|---|---|--:|--:|--:|--:|"]
+        parts += [markdown_row(cells(line)) for line in own]
         parts.append("")
     unlike = disagreement_lines(rows)
-    parts += [f"- {line.replace('|', '\\|')}" for line in unlike] or ["All verdicts agree."]
+    parts += [f"- {escaped(line)}" for line in unlike] or ["All verdicts agree."]
     return "\n".join(parts) + "\n"

@@ -23,7 +23,7 @@ from programs import OURS, PEERS, TARGET, Absent, Command, Program, run
 
 # The table is also used by what writes bench/RESULTS.md, beside this folder.
 sys.path.append(str(Path(__file__).parent.parent))
-from peer_table import Standing, result_rows, table  # noqa: E402
+from peer_table import Standing, result_rows, table
 
 CORPORA: dict[str, Name] = {"dkim": "bulk", "arc": "list", "all": "bulk"}
 COUNT, RUNS, LEAST_RUNS = 4_000, 7, 7
