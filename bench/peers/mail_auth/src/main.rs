@@ -1,115 +1,106 @@
 //! mail-auth over a corpus folder: one thread, every parsed record in its cache beforehand.
 //!
-//! `peer-mail-auth FOLDER dkim|arc LIMIT VERDICTS` prints one JSON line; see bench/peers/__main__.py.
+//! `peer-mail-auth FOLDER dkim|arc|all LIMIT VERDICTS` prints one JSON line; see
+//! bench/peers/__main__.py.
 
-use std::{
-    borrow::Borrow, collections::HashMap, error::Error, fs, hash::Hash, io::Write, path::Path,
-    time::Instant,
-};
+mod answers;
+
+use std::{error::Error, fs, net::IpAddr, path::Path};
 
 use mail_auth::{
-    AuthenticatedMessage, DkimResult, DnsCache, DnsError, MessageAuthenticator, NoCache,
-    Parameters, ResolverCache, TxtRecord,
-    dkim::DomainKey,
-    dns::TxtRecordParser,
+    AuthenticatedMessage, DkimOutput, DkimResult, DmarcResult, MessageAuthenticator, Parameters,
+    SpfResult,
+    dmarc::verify::DmarcParameters,
     hickory_resolver::config::{ResolverConfig, ResolverOpts},
+    spf::verify::SpfParameters,
 };
 use nix::sys::{
     resource::{UsageWho, getrusage},
     time::TimeValLike,
 };
+use serde_json::Value;
+
+use answers::Answers;
 
 const WARM_UP: usize = 256;
+const RECEIVER: &str = "mx.receiver.example";
 const LOCK: &str = include_str!("../Cargo.lock");
 
-/// Parsed key records by name; a name that is absent is answered at once, so nothing is ever asked.
-struct Keys(HashMap<Box<str>, TxtRecord>);
-
-impl ResolverCache<Box<str>, TxtRecord> for Keys {
-    fn get<Q>(&self, name: &Q) -> Option<TxtRecord>
-    where
-        Box<str>: Borrow<Q>,
-        Q: Hash + Eq + ?Sized,
-    {
-        let absent = || TxtRecord::Error(mail_auth::Error::Dns(DnsError::InvalidRecordType));
-        Some(self.0.get(name).cloned().unwrap_or_else(absent))
-    }
-
-    fn remove<Q>(&self, _: &Q) -> Option<TxtRecord>
-    where
-        Box<str>: Borrow<Q>,
-        Q: Hash + Eq + ?Sized,
-    {
-        None
-    }
-
-    fn insert(&self, _: Box<str>, _: TxtRecord, _: Instant) {}
+#[derive(Clone, Copy, PartialEq)]
+enum Mode {
+    Dkim,
+    Arc,
+    All,
 }
 
-impl DnsCache for Keys {
-    type Txt = Self;
-    type Mx = NoCache;
-    type Ipv4 = NoCache;
-    type Ipv6 = NoCache;
-    type Ptr = NoCache;
-
-    fn txt(&self) -> Option<&Self> {
-        Some(self)
-    }
-
-    fn mx(&self) -> Option<&Self::Mx> {
-        None
-    }
-
-    fn ipv4(&self) -> Option<&Self::Ipv4> {
-        None
-    }
-
-    fn ipv6(&self) -> Option<&Self::Ipv6> {
-        None
-    }
-
-    fn ptr(&self) -> Option<&Self::Ptr> {
-        None
-    }
+struct Envelope {
+    client_ip: IpAddr,
+    helo: String,
+    mail_from: String,
 }
 
-fn keys(folder: &Path) -> Result<Keys, Box<dyn Error>> {
-    let zone: HashMap<String, serde_json::Value> =
-        serde_json::from_slice(&fs::read(folder.join("zone.json"))?)?;
-    let mut keys = HashMap::new();
-    for (name, answer) in zone {
-        let Some(texts) = answer.get("TXT").and_then(|texts| texts.as_array()) else {
-            continue;
+struct Mail<'x> {
+    octets: &'x [u8],
+    envelope: Option<Envelope>,
+}
+
+struct Peer {
+    authenticator: MessageAuthenticator,
+    answers: Answers,
+    mode: Mode,
+}
+
+impl Peer {
+    /// Appends one line: the DKIM words, with ARC's behind a bar; or SPF's and DMARC's.
+    async fn verify(&self, mail: &Mail<'_>, line: &mut String) {
+        let Some(message) = AuthenticatedMessage::parse(mail.octets) else {
+            line.push_str("unparsed\n");
+            return;
         };
-        if name.contains("._domainkey.") {
-            let texts: Vec<Vec<u8>> = texts.iter().map(octets).collect();
-            let record = DomainKey::parse_records(&texts);
-            keys.insert(format!("{}.", name.to_lowercase()).into(), record.into());
+        let asked = Parameters::new(&message).with_cache(&self.answers);
+        let signatures = self.authenticator.verify_dkim(asked).await;
+        if self.mode != Mode::All {
+            for (position, signature) in signatures.iter().enumerate() {
+                line.push_str(if position > 0 { "," } else { "" });
+                line.push_str(word(signature.result()));
+            }
         }
+        if self.mode != Mode::Dkim {
+            let asked = Parameters::new(&message).with_cache(&self.answers);
+            let chain = self.authenticator.verify_arc(asked).await;
+            if self.mode == Mode::Arc {
+                line.push('|');
+                line.push_str(word(chain.result()));
+            }
+        }
+        if let Some(envelope) = &mail.envelope {
+            self.evaluate(&message, &signatures, envelope, line).await;
+        }
+        line.push('\n');
     }
-    Ok(Keys(keys))
-}
 
-/// Returns one TXT record, its strings joined.
-fn octets(text: &serde_json::Value) -> Vec<u8> {
-    match text.as_array() {
-        Some(strings) => strings.iter().flat_map(octets).collect(),
-        None => text.as_str().unwrap_or_default().as_bytes().to_vec(),
+    async fn evaluate(
+        &self,
+        message: &AuthenticatedMessage<'_>,
+        signatures: &[DkimOutput<'_>],
+        envelope: &Envelope,
+        line: &mut String,
+    ) {
+        let (ip, helo) = (envelope.client_ip, envelope.helo.as_str());
+        let mail_from = envelope.mail_from.as_str();
+        let asked = SpfParameters::mail_from(ip, helo, RECEIVER, mail_from);
+        let asked = Parameters::new(asked).with_cache(&self.answers);
+        let spf = self.authenticator.verify_spf(asked).await;
+        let domain = mail_from
+            .rsplit_once('@')
+            .map_or(helo, |(_, domain)| domain);
+        let asked = DmarcParameters::new(message, signatures, domain, &spf);
+        let asked = Parameters::new(asked).with_cache(&self.answers);
+        let dmarc = self.authenticator.verify_dmarc(asked).await;
+        line.push_str(spf_word(spf.result()));
+        line.push('|');
+        line.push_str(dmarc_word(&dmarc.result()));
     }
-}
-
-fn messages(octets: &[u8], limit: usize) -> Vec<&[u8]> {
-    let mut rest = octets;
-    let mut messages = Vec::new();
-    while messages.len() < limit
-        && let Some((length, after)) = rest.split_first_chunk::<4>()
-        && let Some((message, after)) = after.split_at_checked(u32::from_le_bytes(*length) as usize)
-    {
-        messages.push(message);
-        rest = after;
-    }
-    messages
 }
 
 fn word(result: &DkimResult) -> &'static str {
@@ -123,34 +114,56 @@ fn word(result: &DkimResult) -> &'static str {
     }
 }
 
-async fn verdict(
-    authenticator: &MessageAuthenticator,
-    keys: &Keys,
-    octets: &[u8],
-    with_arc: bool,
-    line: &mut String,
-) {
-    let Some(message) = AuthenticatedMessage::parse(octets) else {
-        line.push_str("unparsed\n");
-        return;
-    };
-    let signatures = authenticator
-        .verify_dkim(Parameters::new(&message).with_cache(keys))
-        .await;
-    for (position, signature) in signatures.iter().enumerate() {
-        if position > 0 {
-            line.push(',');
-        }
-        line.push_str(word(signature.result()));
+fn spf_word(result: SpfResult) -> &'static str {
+    match result {
+        SpfResult::Pass => "pass",
+        SpfResult::Fail => "fail",
+        SpfResult::SoftFail => "softfail",
+        SpfResult::Neutral => "neutral",
+        SpfResult::TempError => "temperror",
+        SpfResult::PermError => "permerror",
+        SpfResult::None => "none",
     }
-    if with_arc {
-        let chain = authenticator
-            .verify_arc(Parameters::new(&message).with_cache(keys))
-            .await;
-        line.push('|');
-        line.push_str(word(chain.result()));
+}
+
+fn dmarc_word(result: &DmarcResult) -> &'static str {
+    match result {
+        DmarcResult::Pass => "pass",
+        DmarcResult::Fail(_) => "fail",
+        DmarcResult::TempError(_) => "temperror",
+        DmarcResult::PermError(_) => "permerror",
+        DmarcResult::None => "none",
     }
-    line.push('\n');
+}
+
+fn read_messages(octets: &[u8], limit: usize) -> Vec<Mail<'_>> {
+    let mut rest = octets;
+    let mut messages = Vec::new();
+    while messages.len() < limit
+        && let Some((length, after)) = rest.split_first_chunk::<4>()
+        && let Some((octets, after)) = after.split_at_checked(u32::from_le_bytes(*length) as usize)
+    {
+        messages.push(Mail {
+            octets,
+            envelope: None,
+        });
+        rest = after;
+    }
+    messages
+}
+
+fn read_envelopes(folder: &Path, messages: &mut [Mail<'_>]) -> Result<(), Box<dyn Error>> {
+    let text = fs::read_to_string(folder.join("envelopes.jsonl"))?;
+    for (mail, line) in messages.iter_mut().zip(text.lines()) {
+        let fields: Value = serde_json::from_str(line)?;
+        let field = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default();
+        mail.envelope = Some(Envelope {
+            client_ip: field("client_ip").parse()?,
+            helo: field("helo").into(),
+            mail_from: field("mail_from").into(),
+        });
+    }
+    Ok(())
 }
 
 fn cpu_seconds() -> Result<f64, Box<dyn Error>> {
@@ -170,25 +183,37 @@ fn version() -> &'static str {
 async fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().collect();
     let [_, folder, mode, limit, path] = arguments.as_slice() else {
-        return Err("FOLDER dkim|arc LIMIT VERDICTS".into());
+        return Err("FOLDER dkim|arc|all LIMIT VERDICTS".into());
     };
-    let (folder, with_arc) = (Path::new(folder), mode == "arc");
+    let folder = Path::new(folder);
+    let mode = match mode.as_str() {
+        "arc" => Mode::Arc,
+        "all" => Mode::All,
+        _ => Mode::Dkim,
+    };
     let octets = fs::read(folder.join("messages.bin"))?;
-    let messages = messages(&octets, limit.parse()?);
-    let keys = keys(folder)?;
+    let mut messages = read_messages(&octets, limit.parse()?);
+    if mode == Mode::All {
+        read_envelopes(folder, &mut messages)?;
+    }
     let no_servers = ResolverConfig::from_parts(None, Vec::new(), Vec::new());
     let authenticator = MessageAuthenticator::new(no_servers, ResolverOpts::default())?;
+    let peer = Peer {
+        authenticator,
+        answers: answers::read(folder)?,
+        mode,
+    };
     let mut lines = String::with_capacity(messages.len() * 16);
-    for message in messages.iter().take(WARM_UP) {
-        verdict(&authenticator, &keys, message, with_arc, &mut lines).await;
+    for mail in messages.iter().take(WARM_UP) {
+        peer.verify(mail, &mut lines).await;
     }
     lines.clear();
     let begun = cpu_seconds()?;
-    for message in &messages {
-        verdict(&authenticator, &keys, message, with_arc, &mut lines).await;
+    for mail in &messages {
+        peer.verify(mail, &mut lines).await;
     }
     let seconds = cpu_seconds()? - begun;
-    fs::File::create(path)?.write_all(lines.as_bytes())?;
+    fs::write(path, lines)?;
     let line = serde_json::json!({
         "peer": "mail-auth", "version": version(), "cpu_seconds": seconds,
         "messages": messages.len(), "verdicts": path,
