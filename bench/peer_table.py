@@ -5,6 +5,7 @@ It knows no program and runs nothing: `bench/peers` makes the standings that are
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TypedDict
 
 TARGETS = {
@@ -53,6 +54,12 @@ class ResultRow(TypedDict):
     value: float | None
     target: float
     ok: bool
+
+
+def compare(ours: list[str], theirs: list[str]) -> Counter[str]:
+    """Count the messages whose verdicts differ, by the pair of verdicts."""
+    pairs = zip(ours, theirs, strict=False)
+    return Counter(f"{mine} / {other}" for mine, other in pairs if mine != other)
 
 
 def result_rows(lines: list[Standing]) -> list[ResultRow]:

@@ -23,7 +23,7 @@ from programs import OURS, PEERS, TARGET, Absent, Command, Program, run
 
 # The table is also used by what writes bench/RESULTS.md, beside this folder.
 sys.path.append(str(Path(__file__).parent.parent))
-from peer_table import Standing, result_rows, table
+from peer_table import Standing, compare, result_rows, table
 
 CORPORA: dict[str, Name] = {"dkim": "bulk", "arc": "list", "all": "bulk"}
 COUNT, RUNS, LEAST_RUNS = 4_000, 7, 7
@@ -80,12 +80,6 @@ def corpus_folder(mode: str, count: int) -> Path:
     lines = [f"{name}\t{text}\n" for name, text in keys if "._domainkey." in name]
     (folder / "keys.tsv").write_text("".join(lines), "utf-8")
     return folder
-
-
-def compare(ours: list[str], theirs: list[str]) -> Counter[str]:
-    """Count the messages whose verdicts differ, by the pair of verdicts."""
-    pairs = zip(ours, theirs, strict=False)
-    return Counter(f"{mine} / {other}" for mine, other in pairs if mine != other)
 
 
 def measure(mode: str, built: dict[str, Command], count: int, runs: int) -> list[Entrant]:

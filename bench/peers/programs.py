@@ -116,11 +116,13 @@ def build_opendkim() -> Command:
         raise Absent(f"apt-cache knows no {DEBIAN_PACKAGES[0]}: apt-get update")
     unpacked = folder / version
     if not unpacked.exists():
+        partial = folder / "partial"
         for old in folder.glob("*.deb"):
             old.unlink()
         run(["apt-get", "download", *DEBIAN_PACKAGES], folder)
         for package in folder.glob("*.deb"):
-            run(["dpkg-deb", "-x", str(package), str(unpacked)], folder)
+            run(["dpkg-deb", "-x", str(package), str(partial)], folder)
+        partial.rename(unpacked)
     library = next(unpacked.rglob("libopendkim.so.11"), None)
     if library is None:
         raise Absent("Debian's package holds no libopendkim.so.11")
@@ -133,10 +135,15 @@ def build_opendkim() -> Command:
 
 def build_mailauth() -> Command:
     """Install mailauth of npm as locked beside a copy of its program."""
-    folder = made("mailauth")
-    for name in ("package.json", "package-lock.json", "peer.js"):
-        shutil.copyfile(SOURCES / "mailauth" / name, folder / name)
-    run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], folder)
+    folder, sources = made("mailauth"), SOURCES / "mailauth"
+    shutil.copyfile(sources / "peer.js", folder / "peer.js")
+    lock, installed = sources / "package-lock.json", folder / "node_modules/installed.json"
+    if not installed.exists() or installed.read_bytes() != lock.read_bytes():
+        for name in ("package.json", "package-lock.json"):
+            shutil.copyfile(sources / name, folder / name)
+        run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], folder)
+        shutil.copyfile(lock, installed)
+    run(["node", "--version"])
     return ["node", str(folder / "peer.js")]
 
 
@@ -159,7 +166,7 @@ def build_python_stack() -> Command:
 
 OURS = Program("ours", "mailauth-fast", ("dkim", "arc", "all"), build_ours)
 PEERS = (
-    Program("mail-auth", "mail-auth", ("dkim", "arc"), build_mail_auth),
+    Program("mail-auth", "mail-auth", ("dkim", "arc", "all"), build_mail_auth),
     Program("go-msgauth", "go-msgauth", ("dkim",), build_go_msgauth),
     Program("opendkim", "libopendkim", ("dkim",), build_opendkim),
     Program("mailauth", "mailauth (npm)", ("dkim", "arc"), build_mailauth),
