@@ -96,12 +96,12 @@ def sizes(family: Family) -> list[int]:
 def examine(family: Family, usual: Usual) -> Finding:
     """Let a family grow until it costs enough or is cut off."""
     cost, costliest = 0.0, 0
-    count, octets, taken = 0, 0, 0.0
-    for count in sizes(family):
-        case = family.make(count)
-        octets = len(case.octets)
-        if octets > LARGEST:
+    count, taken, case = 0, 0.0, Case(b"")
+    for size in sizes(family):
+        larger = family.make(size)
+        if len(larger.octets) > LARGEST:
             break
+        count, case, octets = size, larger, len(larger.octets)
         runs = 2 if octets < USUAL_SIZES[0] else RUNS
         taken = seconds(case, runs)
         found = (taken - FIXED) / usual.seconds(octets)
@@ -113,7 +113,7 @@ def examine(family: Family, usual: Usual) -> Finding:
             break
     is_capped = taken < LEAST or 2 * count > (family.limit or 2 * LARGEST)
     growth = None if is_capped else doubled(family, count, case)
-    return Finding(family.name, count, octets, taken, growth, cost, costliest)
+    return Finding(family.name, count, len(case.octets), taken, growth, cost, costliest)
 
 
 def doubled(family: Family, count: int, case: Case) -> float:
@@ -158,6 +158,8 @@ def main(arguments: list[str]) -> int:
             f"no family {', '.join(unknown)}; there are {', '.join(each.name for each in every)}"
         )
     usual = Usual()
+    mebi = usual.seconds(USUAL_SIZES[-1]) * 1000
+    print(f"a usual message of 1 MiB: {mebi:.2f} ms; n: where growth is measured", file=sys.stderr)
     heads = ("n", 11), ("octets", 13), ("ms", 9), ("growth", 8), ("cost", 8), ("costliest", 11)
     head = "".join(f"{word:>{width}}" for word, width in heads)
     print(f"{'family':<26}{head}", file=sys.stderr)

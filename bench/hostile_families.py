@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import functools
+import itertools
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,15 +84,22 @@ def with_body(body: bytes, *signers: Signer) -> bytes:
     return sign(mail(), *chosen).partition(b"\r\n\r\n")[0] + b"\r\n\r\n" + body
 
 
-def unverifying(message: bytes, signer: Signer, count: int = 1) -> bytes:
-    """Put so many signatures on top that are verified and do not hold."""
+def unverifying(signer: Signer, count: int = 1) -> bytes:
+    """Return so many signatures that are verified and do not hold; no two cover the same."""
     wrong = signer.having(override={**signer.override, "b": SOME_SIGNATURE})
-    return signature_field(message, wrong) * count + message
+    names = [name for name in signer.headers if name != "from"]
+    fields = [
+        signature_field(
+            mail(), wrong.having(headers=(*names[:place], "from", *names[place:]), timestamp=place)
+        )
+        for place in range(count)
+    ]
+    return b"".join(fields)
 
 
 def author(value: bytes) -> bytes:
     """Return a signed message with this From field."""
-    return unverifying(mail(value), SIGNER)
+    return unverifying(SIGNER) + mail(value)
 
 
 def authors() -> list[Family]:
@@ -126,17 +134,17 @@ def made_author(value: Callable[[int], bytes], count: int) -> bytes:
 
 def fields_of(make: Callable[[int], bytes], names: tuple[str, ...] = ()) -> Callable[[int], Case]:
     """Return a family whose header begins with these fields; `names` are signed as well."""
-    signer = SIGNER.having(headers=("from", "to", "subject", *names))
+    signatures = unverifying(SIGNER.having(headers=("from", "to", "subject", *names)))
 
     def made(count: int) -> Case:
-        return Case(unverifying(make(count) + mail(), signer))
+        return Case(signatures + make(count) + mail())
 
     return made
 
 
 def headers() -> list[Family]:
     """Return header sections (cases 26, 41, 72, 74 and 76)."""
-    many = ("x-many",) * NAMES
+    many = ("x-many",) * (NAMES - 3)
     result = b" x.example; " + b"dkim=pass header.d=legitimate.example; " * 100 + b"\r\n"
     hop = b"Received: from a.example (b [192.0.2.7]) by c; Mon, 04 May 2026 06:00:00 +0000\r\n"
     content = b"Content-Type: text/plain"
@@ -175,21 +183,29 @@ def absent_names(count: int) -> Case:
     """Return n absent names in `h=` over n fields."""
     names = ("from", *(f"x{number}" for number in range(count)))
     head = b"".join(b"Y%d: a\r\n" % number for number in range(count))
-    return Case(head + unverifying(mail(), SIGNER.having(headers=names)))
+    return Case(head + unverifying(SIGNER.having(headers=names)) + mail())
 
 
 def ten_over_one_header(count: int) -> Case:
-    """Return as many signatures as are examined, each over the same n fields."""
-    names = ("from", *("x-many",) * min(count, NAMES - 1))
-    line = b"X-Many: " + b"x" * 1_000 + b"\r\n"
-    return Case(unverifying(line * count + mail(), SIGNER.having(headers=names), SIGNATURES))
+    """Return as many signatures as are examined, each over the same n octets of header."""
+    signatures = unverifying(SIGNER.having(headers=("from", "to", "x-many")), SIGNATURES)
+    return Case(signatures + b"X-Many: " + b"x" * count + b"\r\n" + mail())
+
+
+def ten_over_many_names(count: int) -> Case:
+    """Return as many signatures and names as are examined, over n fields of one name."""
+    names = ("from", *("x-many",) * (NAMES - 1))
+    return Case(
+        unverifying(SIGNER.having(headers=names), SIGNATURES) + b"X-Many:1\r\n" * count + mail()
+    )
 
 
 def slow_keys(count: int) -> Case:
     """Return n signatures of the slowest key that may be used."""
     signer = SIGNER.having(key=rsa_key("slow", 4096, SLOW_EXPONENT), selector="slow")
     zone = {signer.key_name: {"TXT": [signer.key.record()]}}
-    return Case(sign(mail(), *[signer] * count), zone)
+    signers = [signer.having(timestamp=1_777_870_000 - number) for number in range(count)]
+    return Case(sign(mail(), *signers), zone)
 
 
 def signatures() -> list[Family]:
@@ -216,6 +232,7 @@ def signatures() -> list[Family]:
         Family("signatures-alike", 40, lambda n: Case(alike * n + legitimate())),
         Family("names-absent", 26, absent_names),
         Family("ten-over-one-header", 39, ten_over_one_header),
+        Family("ten-over-many-names", 41, ten_over_many_names),
         Family("slow-keys", 44, slow_keys, SIGNATURES),
     ]
 
@@ -272,10 +289,12 @@ def bodies() -> list[Family]:
 def chain(sets: int, bits: int, exponent: int, padding: int) -> Case:
     """Return a valid chain of so many sets by one sealer; each signs `padding` octets."""
     key = rsa_key("chain", bits, exponent)
-    signer = Signer(domain="list.example", selector="s1", key=key, headers=("from", "x-many"))
+    signer = Signer(domain="list.example", selector="s1", key=key)
+    orders = list(itertools.permutations(("from", "to", "subject", "x-many")))
     message = b"X-Many: " + b"x" * padding + b"\r\n" + legitimate()
-    for _ in range(sets):
-        message = seal(message, Sealer(signer=signer))
+    for number in range(sets):
+        order = orders[number % len(orders)]
+        message = seal(message, Sealer(signer=signer.having(headers=order)))
     return Case(message, {signer.key_name: {"TXT": [key.record()]}})
 
 

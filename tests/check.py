@@ -1,4 +1,4 @@
-"""All checks in one command: format, lints, types, stub, tests; prints the time of each stage.
+"""All checks in one command: format, lints, types, stub, tests, instruction counts; prints the time of each stage.
 
 A tool that is missing fails when CI is set; elsewhere its stage is skipped and counted.
 """
@@ -18,10 +18,16 @@ ROOT = Path(__file__).parent.parent
 
 @dataclass(frozen=True)
 class Stage:
-    """A name and the command that must succeed."""
+    """A name, the command that must succeed, and the tools it calls besides its own."""
 
     name: str
     command: tuple[str, ...]
+    tools: tuple[str, ...] = ()
+
+    def missing(self) -> str | None:
+        """Return the first tool that is not there."""
+        tools = (self.command[0], *self.tools)
+        return next((tool for tool in tools if shutil.which(tool) is None), None)
 
 
 def python(module: str, *arguments: str) -> tuple[str, ...]:
@@ -41,6 +47,11 @@ STAGES = (
     ),
     Stage("tests of Rust", ("cargo", "test", "--locked", "--workspace", "--quiet")),
     Stage("tests of Python", python("pytest", "-q")),
+    Stage(
+        "instruction counts",
+        (sys.executable, "bench/instructions.py"),
+        tools=("cargo", "rustc", "valgrind"),
+    ),
 )
 
 
@@ -48,11 +59,12 @@ def main() -> int:
     """Run every stage; stop at the first that fails."""
     skipped = 0
     for stage in STAGES:
-        if shutil.which(stage.command[0]) is None:
+        missing = stage.missing()
+        if missing is not None:
             if os.environ.get("CI"):
-                print(f"-- {stage.name}: {stage.command[0]} is missing", flush=True)
+                print(f"-- {stage.name}: {missing} is missing", flush=True)
                 return 1
-            print(f"-- {stage.name}: skipped, {stage.command[0]} is missing", flush=True)
+            print(f"-- {stage.name}: skipped, {missing} is missing", flush=True)
             skipped += 1
             continue
         print(f"-- {stage.name}", flush=True)

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from mailauth_fast import _core
 
 SAMPLE = Path(__file__).parent / "sample"
 MBOX = SAMPLE / "sample.mbox"
@@ -216,6 +217,16 @@ def test_reasons_are_listed_as_text_and_json() -> None:
 
 def test_version_names_engine_and_python() -> None:
     assert run("--version").stdout.startswith(b"mailauth-fast 0.1.0 (engine ")
+
+
+def test_version_names_the_two_lanes_of_a_cpu_with_sha_instructions() -> None:
+    cpus = Path("/proc/cpuinfo")
+    if not cpus.exists():
+        pytest.skip("no /proc/cpuinfo here")
+    has_sha = "sha_ni" in cpus.read_text("utf-8").split()
+    path = "two-lanes" if has_sha else "portable"
+    assert _core.sha256_path() == path
+    assert f", sha256 {path};".encode() in run("--version").stdout
 
 
 def test_controls_of_a_message_never_reach_the_terminal(tmp_path: Path) -> None:

@@ -31,8 +31,10 @@ DOOR = {
     "check_trust",
     "engine_text",
     "flat_columns",
+    "kernels",
     "parse_authentication_results",
     "reasons",
+    "sha256_path",
     "strip_authentication_results",
 }
 PUBLIC = {

@@ -122,6 +122,12 @@ app.command(
     help="Print the JSON Schema of what is written.",
     group=RESULTS,
 )
+app.command(
+    "mailauth_fast.cli.bench:bench",
+    name="bench",
+    help="Measure this machine's throughput beside its physical limit.",
+    group=PROGRAM,
+)
 dns = App(
     name="dns",
     group=DNS,

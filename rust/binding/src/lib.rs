@@ -9,6 +9,7 @@ mod engine;
 mod errors;
 mod inputs;
 mod ipc;
+mod kernels;
 mod live;
 mod native;
 mod parquet_rows;
@@ -47,6 +48,8 @@ mod _core {
     use super::engine::Engine;
     #[pymodule_export]
     use super::ipc::IpcStream;
+    #[pymodule_export]
+    use super::kernels::kernels;
     #[pymodule_export]
     use super::live::LiveResolver;
     #[pymodule_export]
@@ -151,14 +154,21 @@ mod _core {
         mailauth_core::reason::all().into_iter().map(line).collect()
     }
 
-    /// What `--version` says of the engine: its version, architecture and the CPU features in use.
+    /// How this machine hashes: `two-lanes`, or `portable` where the CPU has no SHA instructions.
+    #[pyfunction]
+    fn sha256_path() -> &'static str {
+        mailauth_sha256::Path::detect().as_str()
+    }
+
+    /// What `--version` says of the engine: its version, architecture, the CPU features in use and how it hashes.
     #[pyfunction]
     fn engine_text() -> String {
         let features = super::cpu::features_in_use();
         format!(
-            "{} {} {features}",
+            "{} {} {features}, sha256 {}",
             env!("CARGO_PKG_VERSION"),
-            std::env::consts::ARCH
+            std::env::consts::ARCH,
+            mailauth_sha256::Path::detect()
         )
     }
 

@@ -22,6 +22,8 @@ pub mod envelope;
 pub mod evaluate;
 pub mod explain;
 pub mod header_facts;
+#[doc(hidden)]
+pub mod kernels;
 pub mod mbox_quoting;
 pub mod message;
 pub mod policy;

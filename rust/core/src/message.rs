@@ -38,10 +38,10 @@ words! {
 /// One header field; the ranges are offsets into the message.
 #[derive(Clone, Copy, Debug)]
 pub struct Field {
-    start: u32,
+    pub(crate) start: u32,
     name_end: u32,
-    colon: u32,
-    end: u32,
+    pub(crate) colon: u32,
+    pub(crate) end: u32,
     name_hash: u32,
 }
 

@@ -17,6 +17,8 @@ use chain_validation::{ChainValidator, SetKeys, Validation};
 pub use reasons::ArcReason;
 
 use crate::dkim::BodyHashes;
+use crate::dkim::header_hash::OwnField;
+use crate::dkim::signature::{Facts, Signature};
 use crate::dns::{Answers, Pending};
 use crate::message::Message;
 use crate::policy::Policy;
@@ -122,6 +124,25 @@ impl Chain {
         .validate();
         self.known = Some((keys, validation));
         Ok(self.verdict(validation))
+    }
+
+    /// The message signatures of a chain whose structure is valid, ascending; those that may not be verified left out.
+    pub(crate) fn message_signatures(&self) -> impl Iterator<Item = (&Facts, &Signature)> {
+        self.sets.iter().flatten().filter_map(|set| {
+            let (facts, signature) = &set.message_signature;
+            Some((facts, signature.as_ref().ok()?))
+        })
+    }
+
+    /// For each seal, ascending: the fields it covers in their order (RFC 8617 §5.1.1), and its own field.
+    pub(crate) fn seals(&self) -> impl Iterator<Item = (Vec<usize>, &OwnField)> {
+        let mut covered = Vec::new();
+        self.sets.iter().flatten().map(move |set| {
+            covered.extend([set.results, set.message_signature_position]);
+            let positions = covered.clone();
+            covered.push(set.seal.own.position);
+            (positions, &set.seal.own)
+        })
     }
 
     fn verdict(&self, validation: Validation) -> ArcVerdict {

@@ -73,6 +73,14 @@ impl Digest {
         hasher.finish()
     }
 
+    /// A SHA-256 that was computed elsewhere.
+    pub const fn sha256(octets: [u8; 32]) -> Self {
+        Self {
+            algorithm: HashAlgorithm::Sha256,
+            octets,
+        }
+    }
+
     /// The hash function that made it.
     pub fn algorithm(&self) -> HashAlgorithm {
         self.algorithm

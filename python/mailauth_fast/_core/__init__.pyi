@@ -2,6 +2,8 @@ from collections.abc import Iterator, Sequence
 from os import PathLike
 from typing import Any, final
 
+from mailauth_fast._core import kernels
+
 __all__ = [
     "ArchiveRun",
     "Delivery",
@@ -23,8 +25,10 @@ __all__ = [
     "csv_header",
     "engine_text",
     "flat_columns",
+    "kernels",
     "parse_authentication_results",
     "reasons",
+    "sha256_path",
     "strip_authentication_results",
 ]
 
@@ -45,6 +49,7 @@ def engine_text() -> str: ...
 def flat_columns(is_flat: bool = False) -> list[tuple[list[str], str]]: ...
 def parse_authentication_results(value: bytes) -> bytes: ...
 def reasons() -> list[tuple[str, str, str, str]]: ...
+def sha256_path() -> str: ...
 def strip_authentication_results(octets: Any, authserv_ids: Sequence[str]) -> bytes: ...
 
 @final
