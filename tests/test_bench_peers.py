@@ -30,7 +30,7 @@ def loaded(name: str) -> ModuleType:
 
 
 def standing(key: str, **changes: Any) -> dict[str, Any]:
-    line = {
+    line: dict[str, Any] = {
         "mode": "dkim",
         "corpus": "bulk",
         "key": key,

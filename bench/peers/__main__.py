@@ -1,7 +1,8 @@
 """Builds every peer and runs the same corpora through it and through this project, interleaved.
 
-`uv run python bench/peers [--json] [--count N] [--runs R] [--mode dkim|arc|all ...]`: the rows of
-the peers; CPU seconds of one thread, without start-up and loading, keys from the same answers.
+`uv run python bench/peers [--json] [--count N] [--runs R] [--mode dkim|arc|all ...] [--write]`:
+the rows of the peers; CPU seconds of one thread, without start-up and loading, keys from the same
+answers. It measures whatever engine this interpreter imports: a debug build gives no figure.
 A peer that cannot be built is named with the reason. Some minutes; the first time some more.
 """
 
@@ -21,12 +22,14 @@ from mailauth_fast import MailauthError
 from mailauth_fast.bench.corpus import Name, cached, write_corpus
 from programs import OURS, PEERS, TARGET, Absent, Command, Program, run
 
-# The table is also used by what writes bench/RESULTS.md, beside this folder.
+# The table and what writes bench/RESULTS.md are beside this folder.
 sys.path.append(str(Path(__file__).parent.parent))
-from peer_table import Standing, compare, result_rows, table
+import results
+from peer_table import Standing, compare, render, result_rows, table
 
 CORPORA: dict[str, Name] = {"dkim": "bulk", "arc": "list", "all": "bulk"}
 COUNT, RUNS, LEAST_RUNS = 4_000, 7, 7
+COMMAND = "uv run python bench/peers --write"
 RESULTS = TARGET / "peers/results.json"
 
 
@@ -56,8 +59,11 @@ class Entrant:
         path = self.verdicts(folder, mode)
         limit = min(count, self.program.limit or count)
         printed = run([*self.command, str(folder), mode, str(limit), str(path)])
-        line: dict[str, Any] = json.loads(printed)
-        self.version, self.messages = line["version"], line["messages"]
+        try:
+            line: dict[str, Any] = json.loads(printed)
+            self.version, self.messages = line["version"], line["messages"]
+        except (ValueError, KeyError) as problem:
+            raise Absent("it printed no line of the agreed form") from problem
         if self.messages != limit:
             raise Absent(f"it verified {self.messages} messages of {limit}")
         self.seconds.append(line["cpu_seconds"] / limit)
@@ -146,12 +152,22 @@ def build_all(modes: list[str]) -> tuple[dict[str, Command], dict[str, str]]:
     return built, absent
 
 
+def write(lines: list[Standing], machine: str) -> None:
+    """Keep the rows and the tables in bench/RESULTS.md."""
+    rows = [
+        results.Row(row["name"], row["value"], row["target"], ok=row["ok"])
+        for row in result_rows(lines)
+    ]
+    results.record("peers", results.section(COMMAND, rows, render(lines), machine=machine))
+
+
 def main(arguments: list[str]) -> int:
     """Build, measure, compare, print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--json", action="store_true", help="one JSON list of the rows")
     parser.add_argument("--count", type=int, default=COUNT, help="messages of a corpus")
     parser.add_argument("--runs", type=int, default=RUNS, help="interleaved runs")
+    parser.add_argument("--write", action="store_true", help="keep the result in RESULTS.md")
     parser.add_argument("--mode", action="append", choices=CORPORA, help="default: dkim, arc")
     chosen = parser.parse_args(arguments)
     if chosen.count < 1 or chosen.runs < 1:
@@ -161,6 +177,7 @@ def main(arguments: list[str]) -> int:
     modes = chosen.mode or ["dkim", "arc"]
     built, absent = build_all(modes)
     lines: list[Standing] = []
+    machine = results.machine()
     try:
         for mode in modes:
             lines += standings(mode, measure(mode, built, chosen.count, chosen.runs), absent)
@@ -169,6 +186,8 @@ def main(arguments: list[str]) -> int:
         return 1
     RESULTS.write_text(json.dumps(lines, indent=1) + "\n", "utf-8")
     say(f"kept in {RESULTS}")
+    if chosen.write:
+        write(lines, machine)
     print(json.dumps(result_rows(lines), indent=1) if chosen.json else table(lines))
     return 0
 

@@ -24,6 +24,8 @@ PYTHON_PACKAGES = ("dkimpy[ed25519]>=1.1.8", "pyspf>=2.0.14", "authheaders>=0.16
 DEBIAN_PACKAGES = ("libopendkim11", "libopendkim-dev")
 SLOW_LIMIT = 400
 """Messages a run of what needs milliseconds for each: its seconds a message count."""
+LONGEST = 1_800
+"""Seconds of one command: a build on a slow machine takes minutes."""
 
 Command = list[str]
 
@@ -65,7 +67,10 @@ def run(command: Command, folder: Path = ROOT, variables: dict[str, str] | None 
             check=False,
             encoding="utf-8",
             errors="replace",
+            timeout=LONGEST,
         )
+    except subprocess.TimeoutExpired as problem:
+        raise Absent(f"{command[0]} took more than {LONGEST} s") from problem
     except FileNotFoundError as problem:
         raise Absent(f"{command[0]} is not installed") from problem
     if finished.returncode:
