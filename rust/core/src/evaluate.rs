@@ -4,6 +4,7 @@
 
 use bytes::Bytes;
 
+use crate::dkim::hash_work::HashWork;
 use crate::dkim::{
     BodyHashes, Check, DkimResult, DkimVerdict, Signatures, SignedOctets, signed_octets,
 };
@@ -192,6 +193,21 @@ impl Examination {
     /// Copies the octets out of the buffer they share with other messages, so that waiting does not hold that.
     pub fn detach(&mut self) {
         self.stored.message.detach();
+    }
+
+    /// Finds the hashes that can be made now, to be made together with those of other messages; the verdict is the same
+    /// without.
+    pub(crate) fn prepare(&mut self, lookup: &dyn Lookup, policy: &Policy) {
+        let (reading, author) = (&mut self.stored, self.author.domain.as_ref());
+        let (message, bodies) = (&reading.message, &mut reading.bodies);
+        let signatures = &mut reading.signatures;
+        signatures.prepare(lookup, message, bodies, policy, author);
+        reading.chain.prepare(lookup, message, bodies, policy);
+    }
+
+    /// The hashes that [`Examination::prepare`] found.
+    pub(crate) fn hash_work(&mut self) -> impl Iterator<Item = HashWork<'_>> {
+        self.stored.bodies.open(self.stored.message.body())
     }
 
     /// The verdict, or the questions that have to be answered first.

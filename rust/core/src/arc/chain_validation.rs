@@ -13,7 +13,8 @@ use crate::dkim::signature::{Facts, Signature};
 use crate::dkim::signatures::{check, key_records, request_body};
 use crate::dkim::verify::{self, Circumstances};
 use crate::dkim::{BodyHashes, Check, DkimReason};
-use crate::dns::{Answers, Entry, Outcome, Pending};
+use crate::dns::{Answers, Entry, Lookup, Outcome, Pending, Question, RecordType};
+use crate::domain::Domain;
 use crate::message::Message;
 use crate::policy::Policy;
 
@@ -54,6 +55,26 @@ pub(super) fn ask_keys(sets: &[ArcSet], answers: &Answers<'_>) -> Result<Vec<Set
         })
         .collect();
     asked.into_iter().collect()
+}
+
+/// The answers for every key of the chain, when all are known already.
+pub(super) fn known_keys(sets: &[ArcSet], lookup: &dyn Lookup) -> Option<Vec<SetKeys>> {
+    let look_up = |name: &Domain| {
+        lookup.look_up(&Question {
+            name: name.clone(),
+            record_type: RecordType::Txt,
+        })
+    };
+    let keys = sets.iter().map(|set| {
+        Some(SetKeys {
+            seal: look_up(&set.seal.key_name)?,
+            message_signature: match &set.message_signature.1 {
+                Ok(signature) => Some(look_up(&signature.hash.key_name)?),
+                Err(_) => None,
+            },
+        })
+    });
+    keys.collect()
 }
 
 /// What came of a chain.
@@ -125,6 +146,25 @@ impl ChainValidator<'_> {
             validation.oldest_pass = self.oldest_pass();
         }
         validation
+    }
+
+    /// Requests and stages what a chain that passes needs, so that it is hashed with what other messages need.
+    pub(super) fn prepare(&mut self) {
+        if self.refused_without_hash().is_some() {
+            return;
+        }
+        for (set, keys) in self.sets.iter().zip(self.keys) {
+            let (facts, signature) = &set.message_signature;
+            let (Ok(signature), Some(entry)) = (signature, &keys.message_signature) else {
+                continue;
+            };
+            if request_body(signature, entry, self.bodies) {
+                let (fields, own) = (&mut self.bodies.fields, &signature.hash.own);
+                let names = &facts.signed_headers;
+                let selection = fields.select(self.message, names, own.position);
+                fields.stage(self.message, &selection.positions, own, signature.header);
+            }
+        }
     }
 
     /// The first key that decides and is of no use.

@@ -19,7 +19,7 @@ pub use reasons::ArcReason;
 use crate::dkim::BodyHashes;
 use crate::dkim::header_hash::OwnField;
 use crate::dkim::signature::{Facts, Signature};
-use crate::dns::{Answers, Pending};
+use crate::dns::{Answers, Lookup, Pending};
 use crate::message::Message;
 use crate::policy::Policy;
 use crate::reason::words;
@@ -83,6 +83,33 @@ impl Chain {
                 fields.into_sets(message)
             },
             known: None,
+        }
+    }
+
+    /// Requests and stages the hashes of a chain whose keys are known, so that they are made with those of others.
+    pub(crate) fn prepare(
+        &mut self,
+        lookup: &dyn Lookup,
+        message: &Message,
+        bodies: &mut BodyHashes,
+        policy: &Policy,
+    ) {
+        let Ok(sets) = &self.sets else {
+            return;
+        };
+        if self.known.is_some() {
+            return;
+        }
+        if let Some(keys) = chain_validation::known_keys(sets, lookup) {
+            let mut validator = ChainValidator {
+                sets,
+                keys: &keys,
+                message,
+                bodies,
+                policy,
+                judged_at: None,
+            };
+            validator.prepare();
         }
     }
 

@@ -6,6 +6,7 @@
 
 use crate::crypto::{Digest, HashAlgorithm, Hasher};
 use crate::dkim::canonicalization::{Canonicalization, Sink, write_body};
+use crate::dkim::hash_work::HashWork;
 use crate::dkim::header_hash::CanonicalFields;
 use crate::message::Message;
 
@@ -28,7 +29,7 @@ pub(crate) struct BodyHash {
 }
 
 /// Everything wanted of one (canonicalization, hash).
-struct Pass {
+pub(crate) struct Pass {
     canonicalization: Canonicalization,
     algorithm: HashAlgorithm,
     wants: Vec<Want>,
@@ -88,6 +89,15 @@ impl BodyHashes {
         }
     }
 
+    /// Whole bodies and staged header forms that are not hashed yet.
+    pub(crate) fn open<'a>(&'a mut self, body: &'a [u8]) -> impl Iterator<Item = HashWork<'a>> {
+        let is_open = |pass: &&mut Pass| pass.is_lone_whole_body();
+        let passes = self.passes.iter_mut().filter(is_open);
+        passes
+            .map(move |pass| HashWork::body(pass.canonicalization, body, pass))
+            .chain(self.fields.open())
+    }
+
     /// A hash that was requested and computed; `Err` holds the body's octets when `length` lies beyond them.
     pub(crate) fn hash(
         &self,
@@ -113,6 +123,26 @@ impl BodyHashes {
 }
 
 impl Pass {
+    /// Nothing but the SHA-256 of the whole body is wanted, and it is not known.
+    fn is_lone_whole_body(&self) -> bool {
+        self.algorithm == HashAlgorithm::Sha256
+            && matches!(
+                self.wants.as_slice(),
+                [Want {
+                    length: None,
+                    state: State::Requested
+                }]
+            )
+    }
+
+    /// Takes the hash of the whole body.
+    pub(super) fn finish(&mut self, octets: u64, digest: Digest) {
+        self.octets = Some(octets);
+        for want in self.wants.iter_mut().filter(|want| want.length.is_none()) {
+            want.state = State::Done(digest);
+        }
+    }
+
     fn compute(&mut self, body: &[u8]) {
         let mut open: Vec<&mut Want> = self
             .wants

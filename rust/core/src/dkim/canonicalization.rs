@@ -3,6 +3,8 @@
 //! Knows what each algorithm changes; must not know hashes, signatures or which fields are signed. A bare LF is read
 //! as CRLF everywhere (the public contract), a bare CR is an ordinary octet. Nothing is copied but what is short.
 
+use mailauth_sha256::Source;
+
 use crate::dkim::anomaly::{Anomaly, BareLineFeed, RelaxedBody, RelaxedField, Scanner};
 use crate::message::is_wsp;
 use crate::tag_list::trim_fws;
@@ -88,20 +90,129 @@ impl<S: Sink> Drop for Gather<'_, S> {
 
 /// Writes the canonical form of a whole body.
 pub(crate) fn write_body<S: Sink>(canonicalization: Canonicalization, body: &[u8], sink: &mut S) {
-    let mut gather = Gather::new(sink);
-    match canonicalization {
-        // RFC 6376 §3.4.3: empty lines at the end become one CRLF, also where there is no body at all.
-        Canonicalization::Simple => {
-            write_lines(trim_empty_lines(body), &mut gather);
-            gather.write(b"\r\n");
+    let mut form = CanonicalBody::new(canonicalization, body);
+    loop {
+        let piece = form.piece();
+        if piece.is_empty() {
+            return;
         }
-        // RFC 6376 §3.4.4: a body of nothing but white space and empty lines has no octets.
-        Canonicalization::Relaxed => {
-            let content = trim_blank_lines(body);
-            if !content.is_empty() {
-                write_relaxed::<RelaxedBody>(content, &mut gather);
-                gather.write(b"\r\n");
+        sink.write(piece);
+        let length = piece.len();
+        form.consume(length);
+    }
+}
+
+/// The canonical form of a body in pieces: long stretches are pieces of the body itself, short ones are gathered.
+pub(crate) struct CanonicalBody<'a> {
+    changes: BodyChanges<'a>,
+    /// What follows the last change.
+    ending: &'static [u8],
+    /// A change that comes behind the present piece.
+    waiting: Option<Change<'a>>,
+    piece: Piece<'a>,
+    buffer: Vec<u8>,
+    octets: u64,
+}
+
+enum BodyChanges<'a> {
+    Simple(Changes<'a, BareLineFeed>),
+    Relaxed(Changes<'a, RelaxedBody>),
+}
+
+enum Piece<'a> {
+    Direct(&'a [u8]),
+    /// The buffer from here on.
+    Buffered(usize),
+}
+
+impl<'a> CanonicalBody<'a> {
+    pub(crate) fn new(canonicalization: Canonicalization, body: &'a [u8]) -> Self {
+        let (changes, ending): (_, &[u8]) = match canonicalization {
+            // RFC 6376 §3.4.3: empty lines at the end become one CRLF, also where there is no body at all.
+            Canonicalization::Simple => {
+                let content = trim_empty_lines(body);
+                (BodyChanges::Simple(Changes::new(content)), b"\r\n")
             }
+            // RFC 6376 §3.4.4: a body of nothing but white space and empty lines has no octets.
+            Canonicalization::Relaxed => {
+                let content = trim_blank_lines(body);
+                let ending: &[u8] = if content.is_empty() { b"" } else { b"\r\n" };
+                (BodyChanges::Relaxed(Changes::new(content)), ending)
+            }
+        };
+        Self {
+            changes,
+            ending,
+            waiting: None,
+            piece: Piece::Direct(&[]),
+            buffer: Vec::new(),
+            octets: 0,
+        }
+    }
+
+    /// Octets consumed so far.
+    pub(crate) fn octets(&self) -> u64 {
+        self.octets
+    }
+
+    fn present(&self) -> &[u8] {
+        match self.piece {
+            Piece::Direct(octets) => octets,
+            Piece::Buffered(start) => self.buffer.get(start..).unwrap_or_default(),
+        }
+    }
+
+    fn next_change(&mut self) -> Option<Change<'a>> {
+        let waiting = self.waiting.take();
+        let next = waiting.or_else(|| match &mut self.changes {
+            BodyChanges::Simple(changes) => changes.next(),
+            BodyChanges::Relaxed(changes) => changes.next(),
+        });
+        next.or_else(|| {
+            let ending = std::mem::take(&mut self.ending);
+            (!ending.is_empty()).then_some((&[], ending))
+        })
+    }
+
+    /// Makes the next piece; an empty one is the end.
+    fn refill(&mut self) {
+        self.buffer.clear();
+        self.piece = Piece::Buffered(0);
+        while self.buffer.len() + DIRECT_OCTETS <= GATHER_OCTETS {
+            let Some((clean, replacement)) = self.next_change() else {
+                return;
+            };
+            if clean.len() < DIRECT_OCTETS {
+                if self.buffer.capacity() == 0 {
+                    self.buffer.reserve_exact(GATHER_OCTETS);
+                }
+                self.buffer.extend_from_slice(clean);
+                self.buffer.extend_from_slice(replacement);
+            } else if self.buffer.is_empty() {
+                self.waiting = Some((&[], replacement));
+                self.piece = Piece::Direct(clean);
+                return;
+            } else {
+                self.waiting = Some((clean, replacement));
+                return;
+            }
+        }
+    }
+}
+
+impl Source for CanonicalBody<'_> {
+    fn piece(&mut self) -> &[u8] {
+        if self.present().is_empty() {
+            self.refill();
+        }
+        self.present()
+    }
+
+    fn consume(&mut self, octets: usize) {
+        self.octets += u64::try_from(octets).unwrap_or(u64::MAX);
+        match &mut self.piece {
+            Piece::Direct(rest) => *rest = rest.get(octets..).unwrap_or_default(),
+            Piece::Buffered(start) => *start += octets,
         }
     }
 }
@@ -126,40 +237,77 @@ fn trim_blank_lines(body: &[u8]) -> &[u8] {
 
 /// Writes octets with each bare LF as CRLF.
 pub(crate) fn write_lines<S: Sink>(octets: &[u8], sink: &mut S) {
-    let mut scanner = Scanner::<BareLineFeed>::new(octets);
-    let mut done = 0;
-    while let Some(position) = scanner.next_from(done) {
-        sink.write(octets.get(done..position).unwrap_or_default());
-        sink.write(b"\r\n");
-        done = position + 1;
-    }
-    sink.write(octets.get(done..).unwrap_or_default());
+    write_changed::<BareLineFeed>(octets, sink);
 }
 
-/// Writes content that neither ends in white space nor in a line end: each run of white space becomes one space, or
-/// nothing before a line end; in a body a bare LF becomes CRLF, in a field folds belong to the white space.
-fn write_relaxed<A: Relaxed>(content: &[u8], sink: &mut impl Sink) {
-    let mut scanner = Scanner::<A>::new(content);
-    let (mut done, mut from) = (0, 0);
-    while let Some(position) = scanner.next_from(from) {
-        let (clean, rest) = content.split_at_checked(position).unwrap_or((content, &[]));
-        sink.write(clean.get(done..).unwrap_or_default());
-        let (length, replacement) = A::replace(rest);
+fn write_changed<A: Replaced>(content: &[u8], sink: &mut impl Sink) {
+    for (clean, replacement) in Changes::<A>::new(content) {
+        sink.write(clean);
         sink.write(replacement);
-        done = position + length;
-        // The octet at `done` has been looked at unless it begins something new.
-        from = done.max(position + 1);
     }
-    sink.write(content.get(done..).unwrap_or_default());
 }
 
-/// What a relaxed algorithm makes of the octets at an anomaly.
-trait Relaxed: Anomaly {
+/// A stretch that stays as it is, and what stands in the place of the octets behind it.
+type Change<'a> = (&'a [u8], &'static [u8]);
+
+/// The changes from a text to its canonical form; the last one changes nothing.
+///
+/// For a relaxed form the text ends neither in white space nor in a line end: each run of white space becomes one
+/// space, or nothing before a line end; in a body a bare LF becomes CRLF, in a field folds belong to the white space.
+struct Changes<'a, A> {
+    content: &'a [u8],
+    scanner: Scanner<'a, A>,
+    done: usize,
+    from: usize,
+    is_finished: bool,
+}
+
+impl<'a, A: Replaced> Changes<'a, A> {
+    fn new(content: &'a [u8]) -> Self {
+        Self {
+            content,
+            scanner: Scanner::new(content),
+            done: 0,
+            from: 0,
+            is_finished: false,
+        }
+    }
+}
+
+impl<'a, A: Replaced> Iterator for Changes<'a, A> {
+    type Item = Change<'a>;
+
+    fn next(&mut self) -> Option<Change<'a>> {
+        if self.is_finished {
+            return None;
+        }
+        let Some(position) = self.scanner.next_from(self.from) else {
+            self.is_finished = true;
+            return Some((self.content.get(self.done..).unwrap_or_default(), b""));
+        };
+        let clean = self.content.get(self.done..position).unwrap_or_default();
+        let rest = self.content.get(position..).unwrap_or_default();
+        let (length, replacement) = A::replace(rest);
+        self.done = position + length;
+        // The octet at `done` has been looked at unless it begins something new.
+        self.from = self.done.max(position + 1);
+        Some((clean, replacement))
+    }
+}
+
+/// What an algorithm makes of the octets at an anomaly.
+trait Replaced: Anomaly {
     /// Length of what is replaced at the start of `rest`, and what stands for it.
     fn replace(rest: &[u8]) -> (usize, &'static [u8]);
 }
 
-impl Relaxed for RelaxedBody {
+impl Replaced for BareLineFeed {
+    fn replace(_rest: &[u8]) -> (usize, &'static [u8]) {
+        (1, b"\r\n")
+    }
+}
+
+impl Replaced for RelaxedBody {
     fn replace(rest: &[u8]) -> (usize, &'static [u8]) {
         let blanks = rest.iter().take_while(|octet| is_wsp(**octet)).count();
         match rest.get(blanks..) {
@@ -171,7 +319,7 @@ impl Relaxed for RelaxedBody {
     }
 }
 
-impl Relaxed for RelaxedField {
+impl Replaced for RelaxedField {
     fn replace(rest: &[u8]) -> (usize, &'static [u8]) {
         let blanks = rest.len() - trim_fws_start(rest).len();
         (blanks, if blanks > 0 { b" " } else { b"" })
@@ -190,7 +338,7 @@ fn trim_fws_start(octets: &[u8]) -> &[u8] {
 pub(crate) fn write_relaxed_field(name: &[u8], value: &[u8], sink: &mut Vec<u8>) {
     sink.extend(name.iter().map(u8::to_ascii_lowercase));
     sink.write(b":");
-    write_relaxed::<RelaxedField>(trim_fws(value), sink);
+    write_changed::<RelaxedField>(trim_fws(value), sink);
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use crate::crypto::{Digest, HashAlgorithm, Hasher};
 use crate::dkim::canonicalization::{
     Canonicalization, Gather, Sink, write_lines, write_relaxed_field,
 };
+use crate::dkim::hash_work::HashWork;
 use crate::message::{Message, hash_name, to_u32, to_usize};
 
 impl Sink for Hasher {
@@ -18,6 +19,11 @@ impl Sink for Hasher {
         self.update(octets);
     }
 }
+
+/// Octets of a header section whose forms are held in memory to be hashed with others; a larger one is streamed.
+const STAGED_HEADER_LIMIT: usize = 64 << 10;
+/// Room for a usual form, so that it grows without moving.
+const USUAL_FORM_OCTETS: usize = 4096;
 
 /// The signature field that is being checked: it comes last, without its signature.
 #[derive(Clone, Debug)]
@@ -51,6 +57,16 @@ pub(crate) struct CanonicalFields {
     relaxed: Vec<u8>,
     /// Where each field's form stands in `relaxed`; empty = not made yet.
     ranges: Vec<(u32, u32)>,
+    /// Forms under signatures that are hashed together with those of other messages.
+    staged: Vec<StagedForm>,
+}
+
+/// The form under one signature, and its SHA-256 once it is known.
+pub(super) struct StagedForm {
+    /// Position of the signature field.
+    own: usize,
+    octets: Vec<u8>,
+    digest: Option<Digest>,
 }
 
 impl CanonicalFields {
@@ -70,6 +86,11 @@ impl CanonicalFields {
         canonicalization: Canonicalization,
         algorithm: HashAlgorithm,
     ) -> Digest {
+        let is_own = |form: &&StagedForm| form.own == own.position;
+        let known = self.staged.iter().find(is_own).and_then(|form| form.digest);
+        if let Some(digest) = known.filter(|digest| digest.algorithm() == algorithm) {
+            return digest;
+        }
         let mut hasher = Hasher::new(algorithm);
         let mut gather = Gather::new(&mut hasher);
         for position in positions {
@@ -78,6 +99,36 @@ impl CanonicalFields {
         write_own_field(message, own, canonicalization, &mut gather);
         drop(gather);
         hasher.finish()
+    }
+
+    /// Makes the form under a signature ready to be hashed with others; [`CanonicalFields::digest`] then knows it.
+    pub(crate) fn stage(
+        &mut self,
+        message: &Message,
+        positions: &[usize],
+        own: &OwnField,
+        canonicalization: Canonicalization,
+    ) {
+        let is_large = message.header().len() > STAGED_HEADER_LIMIT;
+        if is_large || self.staged.iter().any(|form| form.own == own.position) {
+            return;
+        }
+        let mut octets = Vec::with_capacity(USUAL_FORM_OCTETS);
+        for position in positions {
+            self.write_field(message, *position, canonicalization, &mut octets);
+        }
+        write_own_field(message, own, canonicalization, &mut octets);
+        self.staged.push(StagedForm {
+            own: own.position,
+            octets,
+            digest: None,
+        });
+    }
+
+    /// Staged forms whose hash is not known yet.
+    pub(crate) fn open(&mut self) -> impl Iterator<Item = HashWork<'_>> {
+        let forms = self.staged.iter_mut().filter(|form| form.digest.is_none());
+        forms.map(|form| HashWork::header(&form.octets, &mut form.digest))
     }
 
     /// Writes a field's canonical form with its CRLF.

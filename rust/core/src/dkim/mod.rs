@@ -10,6 +10,7 @@ mod anomaly;
 mod body_hash;
 pub(crate) mod canonicalization;
 mod flags;
+pub(crate) mod hash_work;
 pub(crate) mod header_hash;
 mod key_record;
 mod reasons;

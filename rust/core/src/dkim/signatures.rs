@@ -12,7 +12,7 @@ use crate::dkim::key_record::KeyRecords;
 use crate::dkim::signature::{self, Facts, Signature, SignatureKind};
 use crate::dkim::verify::{self, Circumstances, Trial};
 use crate::dkim::{Check, DkimReason, DkimResult, DkimVerdict};
-use crate::dns::{Answers, Entry, Outcome, Pending};
+use crate::dns::{Answers, Entry, Lookup, Outcome, Pending, Question, RecordType};
 use crate::domain::Domain;
 use crate::message::Message;
 use crate::policy::Policy;
@@ -73,6 +73,24 @@ impl Signatures {
     /// DKIM-Signature fields beyond those listed in the verdict.
     pub fn unlisted(&self) -> usize {
         self.positions.len().saturating_sub(LISTED_LIMIT)
+    }
+
+    /// Requests and stages the hashes of signatures whose keys are known, so that they are made with those of others.
+    pub(crate) fn prepare(
+        &mut self,
+        lookup: &dyn Lookup,
+        message: &Message,
+        bodies: &mut BodyHashes,
+        policy: &Policy,
+        author: Option<&Domain>,
+    ) {
+        let positions = &self.positions;
+        let listed = self
+            .listed
+            .get_or_insert_with(|| list(message, positions, policy, author));
+        for listed in listed.iter_mut().filter(|listed| listed.known.is_none()) {
+            listed.prepare(lookup, message, bodies);
+        }
     }
 
     /// Evaluates as far as the answers go; what was computed is kept for the next call.
@@ -220,17 +238,41 @@ fn request_bodies(listed: &[Listed], entries: &[Option<Arc<Entry>>], bodies: &mu
     }
 }
 
-/// Requests the body hash of a signature with a usable key.
-pub(crate) fn request_body(signature: &Signature, entry: &Entry, bodies: &mut BodyHashes) {
+/// Requests the body hash of a signature with a usable key; false when it has none.
+pub(crate) fn request_body(signature: &Signature, entry: &Entry, bodies: &mut BodyHashes) -> bool {
     let algorithm = signature.hash.algorithm;
     let is_wanted = key_records(entry)
         .is_ok_and(|records| verify::has_usable_key(records, algorithm, signature.has_auid_below));
     if is_wanted {
         bodies.request(signature.body, algorithm.hash(), signature.body_length);
     }
+    is_wanted
 }
 
 impl Listed {
+    fn prepare(&mut self, lookup: &dyn Lookup, message: &Message, bodies: &mut BodyHashes) {
+        let Ok(signature) = &self.signature else {
+            return;
+        };
+        let question = Question {
+            name: signature.hash.key_name.clone(),
+            record_type: RecordType::Txt,
+        };
+        let Some(entry) = lookup.look_up(&question) else {
+            return;
+        };
+        if !request_body(signature, &entry, bodies) {
+            return;
+        }
+        let own = &signature.hash.own;
+        let names = &self.facts.signed_headers;
+        let fields = &mut bodies.fields;
+        let selection = self
+            .selection
+            .get_or_insert_with(|| fields.select(message, names, own.position));
+        fields.stage(message, &selection.positions, own, signature.header);
+    }
+
     fn examine(
         &mut self,
         entry: Option<Arc<Entry>>,
