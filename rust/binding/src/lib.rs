@@ -28,6 +28,10 @@ mod zone;
 
 use pyo3::prelude::pymodule;
 
+/// Rows are made by one thread and let go by another, which the system's allocator is slow at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The engine of `mailauth_fast`.
 #[pymodule(gil_used = false)]
 mod _core {

@@ -23,12 +23,6 @@ impl Classes {
         self.lf & !(self.cr << 1 | u64::from(previous == b'\r'))
     }
 
-    /// Octets of white space or line ends that stand at the place after each bit; `next` is the octet after the block.
-    pub(crate) fn followed_by_blank(self, next: u8) -> u64 {
-        let blank = self.space | self.tab | self.cr | self.lf;
-        blank >> 1 | u64::from(matches!(next, b' ' | b'\t' | b'\r' | b'\n')) << 63
-    }
-
     /// Carriage returns with a line feed after them; `next` is the octet after the block.
     pub(crate) fn crlf(self, next: u8) -> u64 {
         self.cr & (self.lf >> 1 | u64::from(next == b'\n') << 63)
@@ -90,8 +84,6 @@ mod tests {
         (block[0], block[BLOCK - 1]) = (b'\n', b' ');
         let classes = classify(&block);
         assert_eq!((classes.bare_lf(b'\r'), classes.bare_lf(0)), (0, 1));
-        assert_eq!(classes.followed_by_blank(b'\t') >> 63, 1);
-        assert_eq!(classes.followed_by_blank(b'x') >> 63, 0);
         block[BLOCK - 1] = b'\r';
         assert_eq!(classify(&block).crlf(b'\n') >> 63, 1);
         assert_eq!(classify(&block).crlf(b'x'), 0);

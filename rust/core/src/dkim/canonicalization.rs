@@ -5,8 +5,7 @@
 
 use mailauth_sha256::Source;
 
-use crate::dkim::anomaly::{Anomaly, BareLineFeed, RelaxedBody, RelaxedField, Scanner};
-use crate::message::is_wsp;
+use crate::dkim::changes::{Change, Changes, Form, Lines, RelaxedBody, RelaxedField};
 use crate::tag_list::trim_fws;
 
 /// The two algorithms of RFC 6376 §3.4.
@@ -45,6 +44,8 @@ impl Sink for Vec<u8> {
 const GATHER_OCTETS: usize = 4096;
 /// A stretch of this many octets goes on without a copy.
 const DIRECT_OCTETS: usize = 512;
+/// A stretch of up to this many octets is copied by whole vectors.
+const COPY_OCTETS: usize = 64;
 
 /// Gathers short pieces for a sink that wants long ones.
 pub(crate) struct Gather<'a, S: Sink> {
@@ -110,12 +111,15 @@ pub(crate) struct CanonicalBody<'a> {
     /// A change that comes behind the present piece.
     waiting: Option<Change<'a>>,
     piece: Piece<'a>,
+    /// Empty until something is gathered.
     buffer: Vec<u8>,
+    /// Octets of the buffer that are in use.
+    gathered: usize,
     octets: u64,
 }
 
 enum BodyChanges<'a> {
-    Simple(Changes<'a, BareLineFeed>),
+    Simple(Changes<'a, Lines>),
     Relaxed(Changes<'a, RelaxedBody>),
 }
 
@@ -146,6 +150,7 @@ impl<'a> CanonicalBody<'a> {
             waiting: None,
             piece: Piece::Direct(&[]),
             buffer: Vec::new(),
+            gathered: 0,
             octets: 0,
         }
     }
@@ -158,7 +163,7 @@ impl<'a> CanonicalBody<'a> {
     fn present(&self) -> &[u8] {
         match self.piece {
             Piece::Direct(octets) => octets,
-            Piece::Buffered(start) => self.buffer.get(start..).unwrap_or_default(),
+            Piece::Buffered(start) => self.buffer.get(start..self.gathered).unwrap_or_default(),
         }
     }
 
@@ -170,33 +175,52 @@ impl<'a> CanonicalBody<'a> {
         });
         next.or_else(|| {
             let ending = std::mem::take(&mut self.ending);
-            (!ending.is_empty()).then_some((&[], ending))
+            (!ending.is_empty()).then(|| Change::insertion(ending))
         })
     }
 
     /// Makes the next piece; an empty one is the end.
     fn refill(&mut self) {
-        self.buffer.clear();
+        self.gathered = 0;
         self.piece = Piece::Buffered(0);
-        while self.buffer.len() + DIRECT_OCTETS <= GATHER_OCTETS {
-            let Some((clean, replacement)) = self.next_change() else {
+        while self.gathered + DIRECT_OCTETS <= GATHER_OCTETS {
+            let Some(change) = self.next_change() else {
                 return;
             };
-            if clean.len() < DIRECT_OCTETS {
-                if self.buffer.capacity() == 0 {
-                    self.buffer.reserve_exact(GATHER_OCTETS);
-                }
-                self.buffer.extend_from_slice(clean);
-                self.buffer.extend_from_slice(replacement);
-            } else if self.buffer.is_empty() {
-                self.waiting = Some((&[], replacement));
-                self.piece = Piece::Direct(clean);
+            if change.length < DIRECT_OCTETS {
+                self.gather(&change);
+            } else if self.gathered == 0 {
+                self.waiting = Some(Change::insertion(change.replacement));
+                self.piece = Piece::Direct(change.clean());
                 return;
             } else {
-                self.waiting = Some((clean, replacement));
+                self.waiting = Some(change);
                 return;
             }
         }
+    }
+
+    fn gather(&mut self, change: &Change<'_>) {
+        if self.buffer.is_empty() {
+            self.buffer.resize(GATHER_OCTETS + COPY_OCTETS, 0);
+        }
+        let room = self.buffer.get_mut(self.gathered..).unwrap_or_default();
+        // Most stretches are short: a copy of fixed length needs no call, and what it copies too much is overwritten.
+        let whole = change.rest.first_chunk::<COPY_OCTETS>();
+        match (room.first_chunk_mut::<COPY_OCTETS>(), whole) {
+            (Some(room), Some(octets)) if change.length <= COPY_OCTETS => *room = *octets,
+            _ => copy(change.clean(), room),
+        }
+        self.gathered += change.length;
+        let room = self.buffer.get_mut(self.gathered..).unwrap_or_default();
+        copy(change.replacement, room);
+        self.gathered += change.replacement.len();
+    }
+}
+
+fn copy(octets: &[u8], room: &mut [u8]) {
+    if let Some(room) = room.get_mut(..octets.len()) {
+        room.copy_from_slice(octets);
     }
 }
 
@@ -237,101 +261,14 @@ fn trim_blank_lines(body: &[u8]) -> &[u8] {
 
 /// Writes octets with each bare LF as CRLF.
 pub(crate) fn write_lines<S: Sink>(octets: &[u8], sink: &mut S) {
-    write_changed::<BareLineFeed>(octets, sink);
+    write_changed::<Lines>(octets, sink);
 }
 
-fn write_changed<A: Replaced>(content: &[u8], sink: &mut impl Sink) {
-    for (clean, replacement) in Changes::<A>::new(content) {
-        sink.write(clean);
-        sink.write(replacement);
+fn write_changed<F: Form>(content: &[u8], sink: &mut impl Sink) {
+    for change in Changes::<F>::new(content) {
+        sink.write(change.clean());
+        sink.write(change.replacement);
     }
-}
-
-/// A stretch that stays as it is, and what stands in the place of the octets behind it.
-type Change<'a> = (&'a [u8], &'static [u8]);
-
-/// The changes from a text to its canonical form; the last one changes nothing.
-///
-/// For a relaxed form the text ends neither in white space nor in a line end: each run of white space becomes one
-/// space, or nothing before a line end; in a body a bare LF becomes CRLF, in a field folds belong to the white space.
-struct Changes<'a, A> {
-    content: &'a [u8],
-    scanner: Scanner<'a, A>,
-    done: usize,
-    from: usize,
-    is_finished: bool,
-}
-
-impl<'a, A: Replaced> Changes<'a, A> {
-    fn new(content: &'a [u8]) -> Self {
-        Self {
-            content,
-            scanner: Scanner::new(content),
-            done: 0,
-            from: 0,
-            is_finished: false,
-        }
-    }
-}
-
-impl<'a, A: Replaced> Iterator for Changes<'a, A> {
-    type Item = Change<'a>;
-
-    fn next(&mut self) -> Option<Change<'a>> {
-        if self.is_finished {
-            return None;
-        }
-        let Some(position) = self.scanner.next_from(self.from) else {
-            self.is_finished = true;
-            return Some((self.content.get(self.done..).unwrap_or_default(), b""));
-        };
-        let clean = self.content.get(self.done..position).unwrap_or_default();
-        let rest = self.content.get(position..).unwrap_or_default();
-        let (length, replacement) = A::replace(rest);
-        self.done = position + length;
-        // The octet at `done` has been looked at unless it begins something new.
-        self.from = self.done.max(position + 1);
-        Some((clean, replacement))
-    }
-}
-
-/// What an algorithm makes of the octets at an anomaly.
-trait Replaced: Anomaly {
-    /// Length of what is replaced at the start of `rest`, and what stands for it.
-    fn replace(rest: &[u8]) -> (usize, &'static [u8]);
-}
-
-impl Replaced for BareLineFeed {
-    fn replace(_rest: &[u8]) -> (usize, &'static [u8]) {
-        (1, b"\r\n")
-    }
-}
-
-impl Replaced for RelaxedBody {
-    fn replace(rest: &[u8]) -> (usize, &'static [u8]) {
-        let blanks = rest.iter().take_while(|octet| is_wsp(**octet)).count();
-        match rest.get(blanks..) {
-            Some([b'\r', b'\n', ..]) => (blanks + 2, b"\r\n"),
-            Some([b'\n', ..]) => (blanks + 1, b"\r\n"),
-            _ if blanks > 0 => (blanks, b" "),
-            _ => (0, b""),
-        }
-    }
-}
-
-impl Replaced for RelaxedField {
-    fn replace(rest: &[u8]) -> (usize, &'static [u8]) {
-        let blanks = rest.len() - trim_fws_start(rest).len();
-        (blanks, if blanks > 0 { b" " } else { b"" })
-    }
-}
-
-fn trim_fws_start(octets: &[u8]) -> &[u8] {
-    let mut rest = octets;
-    while let [b'\r', b'\n', tail @ ..] | [b' ' | b'\t' | b'\n', tail @ ..] = rest {
-        rest = tail;
-    }
-    rest
 }
 
 /// Writes the relaxed form of a field without its final CRLF (RFC 6376 §3.4.2).

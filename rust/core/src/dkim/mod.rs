@@ -6,9 +6,9 @@
 //! A field becomes a [`signature`], an answer [`key_record`]s, and [`verify`] says what both are worth together.
 
 mod algorithm;
-mod anomaly;
 mod body_hash;
 pub(crate) mod canonicalization;
+mod changes;
 mod flags;
 pub(crate) mod hash_work;
 pub(crate) mod header_hash;

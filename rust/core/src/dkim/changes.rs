@@ -1,0 +1,322 @@
+//! What each canonicalization changes in a text, found 64 octets at a time.
+//!
+//! The hot loop of the room: everything between two changes goes to the hash as it stands. Of a run of white space the
+//! last octet stays, so that looking two octets ahead decides about each one. Knows octets and their neighbours; must
+//! not know fields, bodies or hashes.
+
+use crate::message::to_usize;
+use crate::octet_classes::{BLOCK, Classes, classify};
+
+/// Bit i: octet i of a block does not belong to the canonical form as it stands.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Finds {
+    dropped: u64,
+    replaced: u64,
+}
+
+/// The octets around a block; 0 where there is none.
+#[derive(Clone, Copy)]
+pub(super) struct Neighbours {
+    previous: u8,
+    next: u8,
+    second: u8,
+}
+
+impl Neighbours {
+    /// A line end begins right behind the block.
+    fn has_line_end(self) -> bool {
+        self.next == b'\n' || self.next == b'\r' && self.second == b'\n'
+    }
+
+    fn has_blank(self) -> bool {
+        matches!(self.next, b' ' | b'\t')
+    }
+}
+
+/// One canonical form of a text.
+pub(super) trait Form {
+    fn find(classes: Classes, around: Neighbours) -> Finds;
+
+    /// What stands for an octet that is replaced.
+    fn replacement(octet: u8) -> &'static [u8];
+}
+
+/// A bare LF becomes CRLF: all that `simple` changes before the end (RFC 6376 §3.4.1, §3.4.3).
+pub(super) struct Lines;
+
+impl Form for Lines {
+    fn find(classes: Classes, around: Neighbours) -> Finds {
+        Finds {
+            dropped: 0,
+            replaced: classes.bare_lf(around.previous),
+        }
+    }
+
+    fn replacement(_octet: u8) -> &'static [u8] {
+        b"\r\n"
+    }
+}
+
+/// What `relaxed` changes in a body: a run of white space becomes one space, or nothing before a line end; a bare LF
+/// becomes CRLF (RFC 6376 §3.4.4).
+pub(super) struct RelaxedBody;
+
+impl Form for RelaxedBody {
+    fn find(classes: Classes, around: Neighbours) -> Finds {
+        let blank = classes.space | classes.tab;
+        let line_end = classes.lf | classes.crlf(around.next);
+        let is_followed = around.has_blank() || around.has_line_end();
+        let dropped = blank & ((blank | line_end) >> 1 | u64::from(is_followed) << 63);
+        Finds {
+            dropped,
+            replaced: classes.tab & !dropped | classes.bare_lf(around.previous),
+        }
+    }
+
+    fn replacement(octet: u8) -> &'static [u8] {
+        if octet == b'\n' { b"\r\n" } else { b" " }
+    }
+}
+
+/// What `relaxed` changes in a field's value: as in a body, but folds are white space too (RFC 6376 §3.4.2).
+pub(super) struct RelaxedField;
+
+impl Form for RelaxedField {
+    fn find(classes: Classes, around: Neighbours) -> Finds {
+        let blank = classes.space | classes.tab | classes.lf | classes.crlf(around.next);
+        let is_followed = around.has_blank() || around.has_line_end();
+        let dropped = blank & (blank >> 1 | u64::from(is_followed) << 63);
+        Finds {
+            dropped,
+            replaced: blank & !dropped & !classes.space,
+        }
+    }
+
+    fn replacement(_octet: u8) -> &'static [u8] {
+        b" "
+    }
+}
+
+/// A stretch that stays as it is, and what stands in the place of the octets behind it.
+#[derive(Clone, Copy)]
+pub(super) struct Change<'a> {
+    /// The text from the stretch's first octet on.
+    pub(super) rest: &'a [u8],
+    /// Octets of the stretch.
+    pub(super) length: usize,
+    pub(super) replacement: &'static [u8],
+}
+
+impl<'a> Change<'a> {
+    /// Octets that stand for nothing.
+    pub(super) const fn insertion(octets: &'static [u8]) -> Self {
+        Self {
+            rest: &[],
+            length: 0,
+            replacement: octets,
+        }
+    }
+
+    pub(super) fn clean(&self) -> &'a [u8] {
+        self.rest.get(..self.length).unwrap_or_default()
+    }
+}
+
+/// The changes from a text to its form; the last one changes nothing.
+pub(super) struct Changes<'a, F> {
+    content: &'a [u8],
+    /// Start of the block that `finds` belongs to.
+    block: usize,
+    /// What was not given out yet.
+    finds: Finds,
+    /// Octets given out.
+    done: usize,
+    is_finished: bool,
+    form: std::marker::PhantomData<F>,
+}
+
+impl<'a, F: Form> Changes<'a, F> {
+    pub(super) fn new(content: &'a [u8]) -> Self {
+        Self {
+            content,
+            block: 0,
+            finds: find_in_block::<F>(content, 0),
+            done: 0,
+            is_finished: false,
+            form: std::marker::PhantomData,
+        }
+    }
+
+    /// The first octet that does not stay, in this block or a later one.
+    fn next_find(&mut self) -> Option<u32> {
+        loop {
+            let finds = self.finds.dropped | self.finds.replaced;
+            if finds != 0 {
+                return Some(finds.trailing_zeros());
+            }
+            self.block += BLOCK;
+            if self.block >= self.content.len() {
+                return None;
+            }
+            self.finds = find_in_block::<F>(self.content, self.block);
+        }
+    }
+
+    fn change(&mut self, until: usize, replacement: &'static [u8]) -> Change<'a> {
+        Change {
+            rest: self.content.get(self.done..).unwrap_or_default(),
+            length: until.saturating_sub(self.done),
+            replacement,
+        }
+    }
+}
+
+impl<'a, F: Form> Iterator for Changes<'a, F> {
+    type Item = Change<'a>;
+
+    fn next(&mut self) -> Option<Change<'a>> {
+        if self.is_finished {
+            return None;
+        }
+        while let Some(shift) = self.next_find() {
+            let position = self.block + to_usize(shift);
+            let Finds { dropped, replaced } = self.finds;
+            if replaced >> shift & 1 == 1 {
+                self.finds.replaced = replaced & (replaced - 1);
+                let octet = self.content.get(position).copied().unwrap_or_default();
+                let change = self.change(position, F::replacement(octet));
+                self.done = position + 1;
+                return Some(change);
+            }
+            let run = (dropped >> shift).trailing_ones();
+            let rest = u64::MAX.checked_shl(shift + run).unwrap_or(0);
+            self.finds.dropped = dropped & rest;
+            let change = self.change(position, b"");
+            self.done = position + to_usize(run);
+            if change.length > 0 {
+                return Some(change);
+            }
+        }
+        self.is_finished = true;
+        Some(self.change(self.content.len(), b""))
+    }
+}
+
+/// The finds of the block at `start`; octets beyond the end are 0.
+fn find_in_block<F: Form>(octets: &[u8], start: usize) -> Finds {
+    let at = |position: Option<usize>| position.and_then(|place| octets.get(place)).copied();
+    let around = Neighbours {
+        previous: at(start.checked_sub(1)).unwrap_or(0),
+        next: at(start.checked_add(BLOCK)).unwrap_or(0),
+        second: at(start.checked_add(BLOCK + 1)).unwrap_or(0),
+    };
+    let rest = octets.get(start..).unwrap_or_default();
+    let classes = match rest.first_chunk::<BLOCK>() {
+        Some(block) => classify(block),
+        None => classify(&padded(rest)),
+    };
+    F::find(classes, around)
+}
+
+/// The last block of a text.
+#[cold]
+fn padded(rest: &[u8]) -> [u8; BLOCK] {
+    let mut block = [0; BLOCK];
+    for (to, from) in block.iter_mut().zip(rest) {
+        *to = *from;
+    }
+    block
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn written<F: Form>(octets: &[u8]) -> Vec<u8> {
+        let changes = Changes::<F>::new(octets);
+        changes
+            .flat_map(|change| [change.clean(), change.replacement].concat())
+            .collect()
+    }
+
+    /// The form of each run of white space and line ends in turn.
+    fn naive(
+        octets: &[u8],
+        is_blank: fn(&[u8]) -> usize,
+        form: fn(&[u8], &[u8]) -> Vec<u8>,
+    ) -> Vec<u8> {
+        let (mut out, mut rest) = (Vec::new(), octets);
+        while let Some((first, tail)) = rest.split_first() {
+            let mut length = 0;
+            while is_blank(&rest[length..]) > 0 {
+                length += is_blank(&rest[length..]);
+            }
+            if length == 0 {
+                out.push(*first);
+                rest = tail;
+            } else {
+                let (run, after) = rest.split_at(length);
+                out.extend(form(run, after));
+                rest = after;
+            }
+        }
+        out
+    }
+
+    fn wsp(octets: &[u8]) -> usize {
+        usize::from(matches!(octets, [b' ' | b'\t', ..]))
+    }
+
+    fn fold(octets: &[u8]) -> usize {
+        match octets {
+            [b'\r', b'\n', ..] => 2,
+            [b' ' | b'\t' | b'\n', ..] => 1,
+            _ => 0,
+        }
+    }
+
+    fn body_run(_run: &[u8], after: &[u8]) -> Vec<u8> {
+        let is_line_end = matches!(after, [b'\n', ..] | [b'\r', b'\n', ..]);
+        if is_line_end { vec![] } else { vec![b' '] }
+    }
+
+    fn with_crlf(octets: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        for octet in octets {
+            if *octet == b'\n' && out.last() != Some(&b'\r') {
+                out.push(b'\r');
+            }
+            out.push(*octet);
+        }
+        out
+    }
+
+    proptest! {
+        #[test]
+        fn the_blocks_say_what_a_plain_reading_says(
+            octets in prop::collection::vec(prop::sample::select(b"\r\n\r\n \t  aaaaaaaaaa".to_vec()), 0..300)
+        ) {
+            prop_assert_eq!(written::<Lines>(&octets), with_crlf(&octets));
+            let body = naive(&octets, wsp, body_run);
+            prop_assert_eq!(written::<RelaxedBody>(&octets), with_crlf(&body));
+            let field = naive(&octets, fold, |_, _| vec![b' ']);
+            prop_assert_eq!(written::<RelaxedField>(&octets), field);
+        }
+    }
+
+    #[test]
+    fn a_run_across_blocks_is_one_run() {
+        let octets = [&[b'a'; 60][..], &[b' '; 100], b"\r\nb"].concat();
+        assert_eq!(
+            written::<RelaxedBody>(&octets),
+            [&[b'a'; 60][..], b"\r\nb"].concat()
+        );
+        assert_eq!(
+            written::<RelaxedField>(&octets),
+            [&[b'a'; 60][..], b" b"].concat()
+        );
+        assert_eq!(written::<RelaxedBody>(b""), b"");
+    }
+}
