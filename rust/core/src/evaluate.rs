@@ -84,6 +84,15 @@ impl Reading {
         }
     }
 
+    /// What is odd about the octets; the body's line ends are known wherever it was hashed.
+    fn repairs(&self) -> Vec<Repair> {
+        let line_ends = self.bodies.line_ends();
+        line_ends.map_or_else(
+            || self.message.repairs(),
+            |line_ends| self.message.repairs_with(line_ends),
+        )
+    }
+
     fn dkim(
         &mut self,
         answers: &Answers<'_>,
@@ -242,7 +251,6 @@ impl Examination {
         answers: &Answers<'_>,
         policy: &Policy,
     ) -> Result<Verdict, Pending> {
-        dmarc::expect(answers, &self.author, policy, self.judged_at);
         let (judged_at, author) = (self.judged_at, self.author.domain.as_ref());
         let dkim = self.stored.dkim(answers, policy, judged_at, author);
         let spf = spf::check_mail_from(answers, &self.envelope, policy, self.judged_at);
@@ -254,13 +262,18 @@ impl Examination {
         };
         let spf_helo = spf::check_helo(answers, &self.envelope, policy, self.judged_at);
         let arc = self.stored.arc(answers, policy, judged_at);
+        if dmarc.is_err() {
+            // Another round is needed anyway: it may as well bring all of the tree walk.
+            dmarc::expect(answers, &self.author, policy, self.judged_at);
+        }
         let (spf, spf_helo, mut dmarc) = (spf?, spf_helo?, dmarc?);
         let mut evidence = Evidence {
             dkim: dkim?,
             arc: arc?,
         };
         let better = self.evaluate_unquoted(answers, policy, &evidence)?;
-        let mut repairs = [&self.repairs, self.stored.message.repairs()].concat();
+        let mut repairs = self.repairs.clone();
+        repairs.extend(self.stored.repairs());
         if let Some(better) = better {
             repairs.push(Repair::MboxQuoting);
             dmarc = dmarc::evaluate(

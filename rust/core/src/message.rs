@@ -7,7 +7,7 @@
 use bytes::Bytes;
 use memchr::memchr;
 
-use crate::octet_classes::{BLOCK, classify};
+use crate::octet_classes::LineEnds;
 use crate::reason::words;
 
 /// Octets of a message that is held in memory; a larger one is a row with `error` `message-too-large`.
@@ -61,6 +61,7 @@ pub struct Message {
     header_start: usize,
     body_start: usize,
     repairs: Vec<Repair>,
+    header_line_ends: LineEnds,
     exceeds_limits: bool,
 }
 
@@ -73,10 +74,12 @@ impl Message {
             fields: Vec::with_capacity(64),
             body_start: 0,
             repairs: Vec::new(),
+            header_line_ends: LineEnds::default(),
             exceeds_limits: false,
         };
         message.split_header();
-        message.note_line_ends();
+        let header = message.octets.get(..message.body_start).unwrap_or_default();
+        message.header_line_ends = LineEnds::of(header);
         message
     }
 
@@ -113,32 +116,6 @@ impl Message {
             });
             position = end;
         };
-    }
-
-    /// Notes whether there is a bare LF or a bare CR: RFC 5322 §2.3 allows neither.
-    fn note_line_ends(&mut self) {
-        let octets: &[u8] = &self.octets;
-        let (blocks, rest) = octets.as_chunks::<BLOCK>();
-        let (mut bare_lf, mut bare_cr, mut previous) = (0, 0, 0);
-        let first_octets = blocks.iter().skip(1).map(|block| block[0]);
-        let nexts = first_octets.chain([rest.first().copied().unwrap_or(0)]);
-        for (block, next) in blocks.iter().zip(nexts) {
-            let classes = classify(block);
-            bare_lf |= classes.bare_lf(previous);
-            bare_cr |= classes.cr & !classes.crlf(next);
-            previous = block[BLOCK - 1];
-        }
-        let mut tail = [0; BLOCK];
-        for (to, from) in tail.iter_mut().zip(rest) {
-            *to = *from;
-        }
-        let classes = classify(&tail);
-        if bare_lf | classes.bare_lf(previous) != 0 {
-            self.repairs.push(Repair::Lf);
-        }
-        if bare_cr | classes.cr & !classes.crlf(0) != 0 {
-            self.repairs.push(Repair::BareCr);
-        }
     }
 
     /// The octets as stored.
@@ -204,8 +181,20 @@ impl Message {
     }
 
     /// What was found odd, each once.
-    pub fn repairs(&self) -> &[Repair] {
-        &self.repairs
+    pub fn repairs(&self) -> Vec<Repair> {
+        self.repairs_with(LineEnds::of(self.body()))
+    }
+
+    /// The same when the line ends of the body are known: RFC 5322 §2.3 allows neither a bare LF nor a bare CR.
+    pub(crate) fn repairs_with(&self, body: LineEnds) -> Vec<Repair> {
+        let LineEnds {
+            has_bare_lf,
+            has_bare_cr,
+        } = self.header_line_ends.or(body);
+        let line_ends = [(has_bare_lf, Repair::Lf), (has_bare_cr, Repair::BareCr)];
+        let found = line_ends.into_iter().filter(|(is_found, _)| *is_found);
+        let repairs = self.repairs.iter().copied();
+        repairs.chain(found.map(|(_, repair)| repair)).collect()
     }
 
     /// True when the header section is larger than the caps: no check may trust what was read.

@@ -29,6 +29,53 @@ impl Classes {
     }
 }
 
+/// Line ends that RFC 5322 §2.3 does not allow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LineEnds {
+    pub(crate) has_bare_lf: bool,
+    pub(crate) has_bare_cr: bool,
+}
+
+impl LineEnds {
+    /// Looks through octets that begin and end between lines.
+    pub(crate) fn of(octets: &[u8]) -> Self {
+        let (blocks, rest) = octets.as_chunks::<BLOCK>();
+        let (mut found, mut previous) = (Self::default(), 0);
+        let starts = blocks.iter().skip(1).map(|[first, ..]| *first);
+        let nexts = starts.chain([rest.first().copied().unwrap_or(0)]);
+        for (block, next) in blocks.iter().zip(nexts) {
+            found.note(classify(block), previous, next);
+            let [.., last] = block;
+            previous = *last;
+        }
+        found.note(classify(&padded(rest)), previous, 0);
+        found
+    }
+
+    /// Adds what one block holds, between its neighbours.
+    pub(crate) fn note(&mut self, classes: Classes, previous: u8, next: u8) {
+        self.has_bare_lf |= classes.bare_lf(previous) != 0;
+        self.has_bare_cr |= classes.cr & !classes.crlf(next) != 0;
+    }
+
+    /// What either part holds.
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self {
+            has_bare_lf: self.has_bare_lf | other.has_bare_lf,
+            has_bare_cr: self.has_bare_cr | other.has_bare_cr,
+        }
+    }
+}
+
+/// The last block of a text, filled up with 0.
+pub(crate) fn padded(rest: &[u8]) -> [u8; BLOCK] {
+    let mut block = [0; BLOCK];
+    for (to, from) in block.iter_mut().zip(rest) {
+        *to = *from;
+    }
+    block
+}
+
 /// The masks of one block.
 pub(crate) fn classify(block: &[u8; BLOCK]) -> Classes {
     let mut classes = Classes::default();

@@ -5,10 +5,11 @@
 //! the running hash. Knows no signature: who asks, and whether a hash is worth its cost, is the caller's business.
 
 use crate::crypto::{Digest, HashAlgorithm, Hasher};
-use crate::dkim::canonicalization::{Canonicalization, Sink, write_body};
+use crate::dkim::canonicalization::{CanonicalBody, Canonicalization, Sink, write_body};
 use crate::dkim::hash_work::HashWork;
 use crate::dkim::header_hash::CanonicalFields;
 use crate::message::Message;
+use crate::octet_classes::LineEnds;
 
 /// The body hashes of one message, each distinct (canonicalization, hash) computed once for DKIM and ARC.
 #[derive(Default)]
@@ -35,6 +36,8 @@ pub(crate) struct Pass {
     wants: Vec<Want>,
     /// Canonical octets of the whole body, once counted.
     octets: Option<u64>,
+    /// Line ends of the body as stored, found in the same pass.
+    line_ends: Option<LineEnds>,
 }
 
 struct Want {
@@ -69,6 +72,7 @@ impl BodyHashes {
                 algorithm,
                 wants: Vec::new(),
                 octets: None,
+                line_ends: None,
             });
         }
         let Some(pass) = self.passes.iter_mut().find(|pass| is_same(pass)) else {
@@ -96,6 +100,11 @@ impl BodyHashes {
         passes
             .map(move |pass| HashWork::body(pass.canonicalization, body, pass))
             .chain(self.fields.open())
+    }
+
+    /// The line ends of the body as stored, if some pass has seen them.
+    pub(crate) fn line_ends(&self) -> Option<LineEnds> {
+        self.passes.iter().find_map(|pass| pass.line_ends)
     }
 
     /// A hash that was requested and computed; `Err` holds the body's octets when `length` lies beyond them.
@@ -136,8 +145,9 @@ impl Pass {
     }
 
     /// Takes the hash of the whole body.
-    pub(super) fn finish(&mut self, octets: u64, digest: Digest) {
-        self.octets = Some(octets);
+    pub(super) fn finish(&mut self, form: &CanonicalBody<'_>, digest: Digest) {
+        self.octets = Some(form.octets());
+        self.line_ends = Some(form.line_ends());
         for want in self.wants.iter_mut().filter(|want| want.length.is_none()) {
             want.state = State::Done(digest);
         }
@@ -160,7 +170,7 @@ impl Pass {
             open: open.into_iter().peekable(),
         };
         sink.take_snapshots();
-        write_body(self.canonicalization, body, &mut sink);
+        self.line_ends = Some(write_body(self.canonicalization, body, &mut sink));
         self.octets = Some(sink.octets);
         let Snapshots { hasher, open, .. } = sink;
         for want in open {

@@ -6,6 +6,7 @@
 use mailauth_sha256::Source;
 
 use crate::dkim::changes::{Change, Changes, Form, Lines, RelaxedBody, RelaxedField};
+use crate::octet_classes::LineEnds;
 use crate::tag_list::trim_fws;
 
 /// The two algorithms of RFC 6376 §3.4.
@@ -89,13 +90,17 @@ impl<S: Sink> Drop for Gather<'_, S> {
     }
 }
 
-/// Writes the canonical form of a whole body.
-pub(crate) fn write_body<S: Sink>(canonicalization: Canonicalization, body: &[u8], sink: &mut S) {
+/// Writes the canonical form of a whole body; the line ends that it holds as stored fall out of the same pass.
+pub(crate) fn write_body<S: Sink>(
+    canonicalization: Canonicalization,
+    body: &[u8],
+    sink: &mut S,
+) -> LineEnds {
     let mut form = CanonicalBody::new(canonicalization, body);
     loop {
         let piece = form.piece();
         if piece.is_empty() {
-            return;
+            return form.line_ends();
         }
         sink.write(piece);
         let length = piece.len();
@@ -116,6 +121,8 @@ pub(crate) struct CanonicalBody<'a> {
     /// Octets of the buffer that are in use.
     gathered: usize,
     octets: u64,
+    /// Of what was cut off at the end.
+    cut_line_ends: LineEnds,
 }
 
 enum BodyChanges<'a> {
@@ -131,15 +138,15 @@ enum Piece<'a> {
 
 impl<'a> CanonicalBody<'a> {
     pub(crate) fn new(canonicalization: Canonicalization, body: &'a [u8]) -> Self {
+        let content = match canonicalization {
+            Canonicalization::Simple => trim_empty_lines(body),
+            Canonicalization::Relaxed => trim_blank_lines(body),
+        };
         let (changes, ending): (_, &[u8]) = match canonicalization {
             // RFC 6376 §3.4.3: empty lines at the end become one CRLF, also where there is no body at all.
-            Canonicalization::Simple => {
-                let content = trim_empty_lines(body);
-                (BodyChanges::Simple(Changes::new(content)), b"\r\n")
-            }
+            Canonicalization::Simple => (BodyChanges::Simple(Changes::new(content)), b"\r\n"),
             // RFC 6376 §3.4.4: a body of nothing but white space and empty lines has no octets.
             Canonicalization::Relaxed => {
-                let content = trim_blank_lines(body);
                 let ending: &[u8] = if content.is_empty() { b"" } else { b"\r\n" };
                 (BodyChanges::Relaxed(Changes::new(content)), ending)
             }
@@ -152,12 +159,22 @@ impl<'a> CanonicalBody<'a> {
             buffer: Vec::new(),
             gathered: 0,
             octets: 0,
+            cut_line_ends: LineEnds::of(body.get(content.len()..).unwrap_or_default()),
         }
     }
 
     /// Octets consumed so far.
     pub(crate) fn octets(&self) -> u64 {
         self.octets
+    }
+
+    /// The line ends of the body as stored, once the form has ended.
+    pub(crate) fn line_ends(&self) -> LineEnds {
+        let changes = match &self.changes {
+            BodyChanges::Simple(changes) => changes.line_ends(),
+            BodyChanges::Relaxed(changes) => changes.line_ends(),
+        };
+        changes.or(self.cut_line_ends)
     }
 
     fn present(&self) -> &[u8] {

@@ -51,7 +51,7 @@ impl<'a> HashWork<'a> {
     fn finish(self, digest: [u8; 32]) {
         let digest = Digest::sha256(digest);
         match self {
-            Self::Body { form, pass, .. } => pass.finish(form.octets(), digest),
+            Self::Body { form, pass, .. } => pass.finish(&form, digest),
             Self::Header { digest: place, .. } => *place = Some(digest),
         }
     }
