@@ -322,7 +322,7 @@ pub(crate) fn signature_columns(signatures: &[&DkimVerdict]) -> Result<Vec<Colum
         ),
         texts(
             "signed_headers",
-            each().map(|signature| signature.signed_headers.iter().map(String::as_str)),
+            each().map(|signature| signature.signed_headers.names()),
         ),
         text(
             "body_hash",

@@ -46,8 +46,10 @@ impl Pseudonyms {
             signature.domain = self.name(signature.domain.take());
             signature.selector = self.name(signature.selector.take());
             signature.auid = signature.auid.take().map(|text| self.mailbox(&text));
-            let names = std::mem::take(&mut signature.signed_headers).into_iter();
-            signature.signed_headers = names.filter_map(|name| self.name(Some(name))).collect();
+            let names = signature.signed_headers.names();
+            let names = names.filter_map(|name| self.name(Some(name.to_owned())));
+            let names: Vec<String> = names.collect();
+            signature.signed_headers = names.iter().map(String::as_bytes).collect();
         }
         for sealer in row.arc.iter_mut().flat_map(|arc| &mut arc.sealers) {
             sealer.domain = self.name(sealer.domain.take());

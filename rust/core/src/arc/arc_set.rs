@@ -195,7 +195,7 @@ fn read_message_signature(
     position: usize,
 ) -> (Facts, Result<Signature, ArcReason>) {
     let (facts, signature) = signature::read(message, position, SignatureKind::ArcMessage);
-    let covers_seal = facts.signed_headers.iter().any(|name| name == "arc-seal");
+    let covers_seal = facts.signed_headers.names().any(|name| name == "arc-seal");
     let signature = match signature {
         Ok(_) if covers_seal => Err(ArcReason::MessageSignatureCoversSeal),
         other => other.map_err(ArcReason::of_dkim),

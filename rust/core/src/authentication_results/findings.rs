@@ -120,8 +120,8 @@ impl<'a> From<&'a DkimVerdict> for Signature<'a> {
     }
 }
 
-fn text(value: Option<&String>) -> Option<Cow<'_, str>> {
-    value.map(|text| text.as_str().into())
+fn text<T: AsRef<str>>(value: Option<&T>) -> Option<Cow<'_, str>> {
+    value.map(|text| text.as_ref().into())
 }
 
 /// Why a verdict's JSON could not be written as a field.

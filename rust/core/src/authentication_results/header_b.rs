@@ -3,6 +3,8 @@
 //! Knows only the texts of the `b=` tags. Sorting brings the nearest neighbours together, so a thousand signatures with a
 //! long common beginning cost no more than reading them.
 
+use std::sync::Arc;
+
 use crate::dkim::DkimVerdict;
 
 /// RFC 6008 §4: at least the first eight characters.
@@ -47,9 +49,9 @@ pub(crate) fn shorten(signatures: &mut [DkimVerdict]) {
         .iter()
         .map(|signature| signature.header_b.as_deref())
         .collect();
-    let prefixes: Vec<Option<String>> = unique_prefixes(&texts)
+    let prefixes: Vec<Option<Arc<str>>> = unique_prefixes(&texts)
         .into_iter()
-        .map(|prefix| prefix.map(str::to_owned))
+        .map(|prefix| prefix.map(Arc::from))
         .collect();
     for (signature, prefix) in signatures.iter_mut().zip(prefixes) {
         signature.header_b = prefix;

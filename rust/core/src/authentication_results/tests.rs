@@ -258,13 +258,14 @@ fn rfc8617_4_1_1_an_instance_stands_before_the_payload() {
 }
 
 fn signature(result: DkimResult, facts: [&str; 4]) -> DkimVerdict {
-    let [domain, selector, auid, header_b] = facts.map(|fact| Some(fact.to_owned()));
+    let header_b = Some(facts[3].into());
+    let [domain, selector, auid, _] = facts.map(|fact| Some(fact.to_owned()));
     DkimVerdict {
         result,
         domain,
         selector,
         auid,
-        algorithm: Some("rsa-sha256".to_owned()),
+        algorithm: Some("rsa-sha256".into()),
         header_b,
         ..blank_verdict()
     }
@@ -507,7 +508,7 @@ fn hostile_signature() -> impl Strategy<Value = DkimVerdict> {
     )
         .prop_map(|(result, reason, facts)| {
             let mut signature = signature(result, [&facts[0], &facts[1], &facts[2], &facts[3]]);
-            signature.algorithm = Some(facts[4].clone());
+            signature.algorithm = Some(facts[4].clone().into());
             signature.reason = DkimReason::ALL[reason];
             signature
         })

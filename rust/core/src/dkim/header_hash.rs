@@ -12,6 +12,7 @@ use crate::dkim::canonicalization::{
     Canonicalization, Gather, Sink, write_lines, write_relaxed_field,
 };
 use crate::dkim::hash_work::HashWork;
+use crate::dkim::name_list::NameList;
 use crate::message::{Message, hash_name, to_u32, to_usize};
 
 impl Sink for Hasher {
@@ -71,7 +72,7 @@ pub(super) struct StagedForm {
 
 impl CanonicalFields {
     /// Selects the fields that `names` (lower case) mean for the signature field at `own`.
-    pub(crate) fn select(&mut self, message: &Message, names: &[String], own: usize) -> Selection {
+    pub(crate) fn select(&mut self, message: &Message, names: &NameList, own: usize) -> Selection {
         self.index
             .get_or_insert_with(|| FieldIndex::new(message))
             .select(message, names, own)
@@ -272,10 +273,10 @@ impl FieldIndex {
         self.groups.binary_search_by(compare).ok()
     }
 
-    fn select(&self, message: &Message, names: &[String], own: usize) -> Selection {
+    fn select(&self, message: &Message, names: &NameList, own: usize) -> Selection {
         let mut listed = vec![0_usize; self.groups.len()];
         let mut selection = Selection::default();
-        for name in names {
+        for name in names.names() {
             // RFC 6376 §3.5: a name that the message does not hold contributes nothing.
             let Some(number) = self.find(message, name.as_bytes()) else {
                 continue;
@@ -302,7 +303,7 @@ impl FieldIndex {
         };
         selection.leaves_subject = is_left(b"subject");
         selection.leaves_content_type = is_left(b"content-type");
-        let from_listed = names.iter().filter(|name| *name == "from").count();
+        let from_listed = names.names().filter(|name| *name == "from").count();
         let from_present = self.find(message, b"from").map_or(0, present);
         selection.is_from_oversigned = from_listed > from_present;
         selection.leaves_duplicate = listed
@@ -353,7 +354,7 @@ mod tests {
     }
 
     fn select(message: &Message, names: &[&str], own: usize) -> Selection {
-        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let names: NameList = names.iter().map(|name| name.as_bytes()).collect();
         CanonicalFields::default().select(message, &names, own)
     }
 
@@ -428,6 +429,7 @@ mod tests {
         let names: Vec<String> = (0..1_000)
             .map(|number| format!("x{}", number * 4))
             .collect();
+        let names: NameList = names.iter().map(String::as_bytes).collect();
         let selection = CanonicalFields::default().select(&message, &names, 0);
         let expected: Vec<usize> = (0..500).map(|number| 48_000 + number * 4).collect();
         assert_eq!(selection.positions, expected);

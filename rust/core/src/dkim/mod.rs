@@ -13,6 +13,7 @@ mod flags;
 pub(crate) mod hash_work;
 pub(crate) mod header_hash;
 mod key_record;
+mod name_list;
 mod reasons;
 pub(crate) mod signature;
 pub(crate) mod signatures;
@@ -20,10 +21,14 @@ mod signed_octets;
 pub(crate) mod tag_value;
 pub(crate) mod verify;
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use serde::Serialize;
 
 pub use body_hash::BodyHashes;
 pub use key_record::KeyRecords;
+pub use name_list::NameList;
 pub use reasons::DkimReason;
 pub use signatures::Signatures;
 pub use signed_octets::SignedOctets;
@@ -97,13 +102,13 @@ pub struct DkimVerdict {
     /// `i=`.
     pub auid: Option<String>,
     /// `a=`, lower case.
-    pub algorithm: Option<String>,
+    pub algorithm: Option<Cow<'static, str>>,
     /// `c=` with both halves, lower case.
-    pub canonicalization: Option<String>,
+    pub canonicalization: Option<Cow<'static, str>>,
     /// Modulus bits, 256 for Ed25519.
     pub key_bits: Option<u32>,
     /// `h=` as listed, lower case.
-    pub signed_headers: Vec<String>,
+    pub signed_headers: NameList,
     /// The body hash alone.
     pub body_hash: Check,
     /// The signature over the header alone.
@@ -129,7 +134,7 @@ pub struct DkimVerdict {
     /// Hygiene facts.
     pub flags: Vec<DkimFlag>,
     /// `b=` without its white space; in a row only the beginning that tells it apart (RFC 6008 §4).
-    pub header_b: Option<String>,
+    pub header_b: Option<Arc<str>>,
     /// `d=` as a domain, for alignment.
     #[serde(skip)]
     pub signing_domain: Option<Domain>,

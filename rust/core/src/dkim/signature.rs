@@ -4,13 +4,18 @@
 //! Knows the tags and their grammar; must not know keys, hashes of a message, time or policy. Reads what a verdict
 //! shows even from a field that breaks a rule.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use crate::crypto::HashAlgorithm;
 use crate::dkim::DkimReason;
 use crate::dkim::algorithm::Algorithm;
 use crate::dkim::canonicalization::Canonicalization;
 use crate::dkim::header_hash::OwnField;
+use crate::dkim::name_list::NameList;
 use crate::dkim::tag_value::{
-    colon_list, decode_base64, decode_quoted_printable, read_number, to_lower_text, to_text,
+    base64_text, colon_list, decode_base64, decode_quoted_printable, read_number, to_lower_text,
+    to_text,
 };
 use crate::domain::Domain;
 use crate::message::Message;
@@ -51,13 +56,13 @@ pub(crate) struct Facts {
     pub(crate) domain: Option<Domain>,
     pub(crate) selector: Option<String>,
     pub(crate) auid: Option<String>,
-    pub(crate) algorithm: Option<String>,
-    pub(crate) canonicalization: Option<String>,
-    pub(crate) signed_headers: Vec<String>,
+    pub(crate) algorithm: Option<Cow<'static, str>>,
+    pub(crate) canonicalization: Option<Cow<'static, str>>,
+    pub(crate) signed_headers: NameList,
     pub(crate) signed_at: Option<i64>,
     pub(crate) expires_at: Option<i64>,
-    /// `b=` without white space.
-    pub(crate) signature_text: Option<String>,
+    /// `b=` without white space, if it is base64.
+    pub(crate) signature_text: Option<Arc<str>>,
 }
 
 /// A signature over a hash, and where its key is published: what DKIM-Signature, ARC-Message-Signature and ARC-Seal
@@ -118,10 +123,10 @@ impl Facts {
             i64::try_from(number).ok()
         };
         Self {
-            signature_text: tags.value(b"b").map(without_white_space),
+            signature_text: tags.value(b"b").and_then(base64_text),
             selector: tags.value(b"s").and_then(read_selector).map(to_text),
             auid,
-            algorithm: tags.value(b"a").map(to_lower_text),
+            algorithm: tags.value(b"a").map(lower_case_name),
             canonicalization: match tags.value(b"c") {
                 Some(value) => Some(both_halves(value)),
                 None => is_readable.then(|| both_halves(kind.default_canonicalization())),
@@ -188,11 +193,22 @@ impl From<TagListProblem> for DkimReason {
     }
 }
 
-fn without_white_space(value: &[u8]) -> String {
-    let kept = value.iter().filter(|octet| !octet.is_ascii_whitespace());
-    kept.map(|octet| char::from(*octet))
-        .filter(char::is_ascii_graphic)
-        .collect()
+/// Names that nearly every signature has, so that they need no room of their own.
+const USUAL_NAMES: [&str; 6] = [
+    "rsa-sha256",
+    "ed25519-sha256",
+    "rsa-sha1",
+    "relaxed/relaxed",
+    "relaxed/simple",
+    "simple/simple",
+];
+
+/// A name in lower case.
+fn lower_case_name(name: &[u8]) -> Cow<'static, str> {
+    let usual = USUAL_NAMES
+        .into_iter()
+        .find(|usual| usual.as_bytes().eq_ignore_ascii_case(name));
+    usual.map_or_else(|| Cow::Owned(to_lower_text(name)), Cow::Borrowed)
 }
 
 /// `a=`, `b=`, `d=` and `s=`, which must be present.
@@ -260,12 +276,12 @@ fn read_canonicalization(value: &[u8]) -> Result<(Canonicalization, Canonicaliza
 }
 
 /// RFC 6376 §3.5: a single name is the header's algorithm, the body's is then simple.
-fn both_halves(value: &[u8]) -> String {
-    let mut text = to_lower_text(value);
-    if !text.contains('/') {
-        text.push_str("/simple");
+fn both_halves(value: &[u8]) -> Cow<'static, str> {
+    let text = lower_case_name(value);
+    if text.contains('/') {
+        return text;
     }
-    text
+    lower_case_name(&[text.as_bytes(), b"/simple"].concat())
 }
 
 /// `q=`: unknown methods are ignored (RFC 6376 §3.5); where none is left the key cannot be found.
@@ -319,11 +335,11 @@ fn check_auid(value: Option<&[u8]>, facts: &Facts) -> Result<bool, DkimReason> {
 }
 
 /// The names of `h=` in lower case, in order; none when there are too many.
-fn read_names(value: &[u8]) -> Vec<String> {
+fn read_names(value: &[u8]) -> NameList {
     if has_too_many_names(value) {
-        return Vec::new();
+        return NameList::default();
     }
-    colon_list(value).map(to_lower_text).collect()
+    colon_list(value).collect()
 }
 
 fn has_too_many_names(value: &[u8]) -> bool {
@@ -345,7 +361,7 @@ fn check_signed_names(value: &[u8], facts: &Facts, kind: SignatureKind) -> Resul
     if !colon_list(value).all(is_field_name) {
         return Err(DkimReason::SignedHeadersInvalid);
     }
-    if is_dkim && !facts.signed_headers.iter().any(|name| name == "from") {
+    if is_dkim && !facts.signed_headers.names().any(|name| name == "from") {
         return Err(DkimReason::FromUnsigned);
     }
     Ok(())

@@ -3,6 +3,8 @@
 //!
 //! Knows the forms; must not know which tag they stand in.
 
+use std::sync::Arc;
+
 use crate::tag_list::{is_fws, trim_fws};
 
 /// Octets of a `base64string` (RFC 6376 §2.10): white space anywhere, padding optional.
@@ -64,6 +66,18 @@ pub(crate) fn decode_base64(text: &[u8]) -> Option<Vec<u8>> {
         }
     };
     (digits > 0 && padding <= 2 && is_complete).then_some(octets)
+}
+
+/// The characters of a `base64string` without the white space between them; `None` when there are others, or none.
+pub(crate) fn base64_text(value: &[u8]) -> Option<Arc<str>> {
+    let mut octets = Vec::with_capacity(value.len());
+    for part in value.split(|octet| is_fws(*octet)) {
+        octets.extend_from_slice(part);
+    }
+    let is_base64 = |octet: &u8| *octet == b'=' || base64_digit(*octet).is_some();
+    let is_text = !octets.is_empty() && octets.iter().all(is_base64);
+    let text = std::str::from_utf8(&octets).ok();
+    text.filter(|_| is_text).map(Arc::from)
 }
 
 /// The six bits that a character of base64 stands for (RFC 2045 §6.8).

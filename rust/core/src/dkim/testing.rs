@@ -188,7 +188,8 @@ fn header_input(message: &str, names: &[String], canonicalization: Canonicalizat
         signature_span: end..end,
     };
     let mut fields = CanonicalFields::default();
-    let selection = fields.select(&message, names, 0);
+    let names = names.iter().map(String::as_bytes).collect();
+    let selection = fields.select(&message, &names, 0);
     let mut input = Vec::new();
     for position in selection.positions {
         fields.write_field(&message, position, canonicalization, &mut input);

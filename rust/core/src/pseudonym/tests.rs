@@ -53,7 +53,7 @@ fn row(local: &str, domain: &str) -> Verdict {
     signature.auid = Some(mailbox.clone());
     signature.domain = Some(mailbox.clone());
     signature.selector = Some(mailbox.clone());
-    signature.signed_headers = vec!["from".to_owned(), mailbox.clone()];
+    signature.signed_headers = [&b"from"[..], mailbox.as_bytes()].into_iter().collect();
     row.dkim = vec![signature];
     row.arc = Some(ArcVerdict {
         result: ArcResult::Fail,

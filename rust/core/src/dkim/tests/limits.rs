@@ -206,7 +206,7 @@ fn signed_names_at_the_limit() {
         assert_eq!(verdict.reason, expected, "{count}");
         let is_listed = expected == DkimReason::Verified;
         assert_eq!(
-            verdict.signed_headers.len(),
+            verdict.signed_headers.names().count(),
             if is_listed { count } else { 0 }
         );
     }
