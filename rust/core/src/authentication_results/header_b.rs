@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::dkim::DkimVerdict;
+use crate::dkim::tag_value::base64_digit;
 
 /// RFC 6008 §4: at least the first eight characters.
 const PREFIX_OCTETS: usize = 8;
@@ -64,7 +65,7 @@ fn shared_octets(one: &str, other: &str) -> usize {
 }
 
 fn is_base64(text: &str) -> bool {
-    let is_base64_octet = |octet: u8| octet.is_ascii_alphanumeric() || b"+/=".contains(&octet);
+    let is_base64_octet = |octet: u8| octet == b'=' || base64_digit(octet).is_some();
     !text.is_empty() && text.bytes().all(is_base64_octet)
 }
 
