@@ -67,9 +67,10 @@ impl LineEnds {
     }
 }
 
-/// The last block of a text, filled up with 0.
-pub(crate) fn padded(rest: &[u8]) -> [u8; BLOCK] {
-    let mut block = [0; BLOCK];
+/// The end of a text, filled up with 0.
+#[cold]
+pub(crate) fn padded<const LENGTH: usize>(rest: &[u8]) -> [u8; LENGTH] {
+    let mut block = [0; LENGTH];
     for (to, from) in block.iter_mut().zip(rest) {
         *to = *from;
     }

@@ -7,6 +7,9 @@
 use crate::message::to_usize;
 use crate::octet_classes::{BLOCK, Classes, LineEnds, classify, padded};
 
+/// A block and the two octets behind it.
+const WINDOW: usize = BLOCK + 2;
+
 /// Bit i: octet i of a block does not belong to the canonical form as it stands.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Finds {
@@ -127,6 +130,8 @@ pub(super) struct Changes<'a, F> {
     content: &'a [u8],
     /// Start of the block that `finds` belongs to.
     block: usize,
+    /// The last octet of the block.
+    previous: u8,
     /// What was not given out yet.
     finds: Finds,
     /// Octets given out.
@@ -142,6 +147,7 @@ impl<'a, F: Form> Changes<'a, F> {
         let mut changes = Self {
             content,
             block: 0,
+            previous: 0,
             finds: Finds::default(),
             done: 0,
             is_finished: false,
@@ -172,21 +178,21 @@ impl<'a, F: Form> Changes<'a, F> {
         }
     }
 
+    /// Looks at the block at `self.block`; the blocks are entered one after the other.
     fn enter_block(&mut self) {
-        let (content, start) = (self.content, self.block);
-        let at = |position: Option<usize>| position.and_then(|place| content.get(place)).copied();
+        let rest = self.content.get(self.block..).unwrap_or_default();
+        let window = rest.first_chunk::<WINDOW>().copied();
+        let window = window.unwrap_or_else(|| padded(rest));
+        let [block @ .., next, second] = window;
         let around = Neighbours {
-            previous: at(start.checked_sub(1)).unwrap_or(0),
-            next: at(start.checked_add(BLOCK)).unwrap_or(0),
-            second: at(start.checked_add(BLOCK + 1)).unwrap_or(0),
+            previous: self.previous,
+            next,
+            second,
         };
-        let rest = content.get(start..).unwrap_or_default();
-        let classes = match rest.first_chunk::<BLOCK>() {
-            Some(block) => classify(block),
-            None => classify(&padded(rest)),
-        };
+        let classes = classify(&block);
         self.line_ends.note(classes, around.previous, around.next);
         self.finds = F::find(classes, around);
+        [.., self.previous] = block;
     }
 
     fn change(&self, until: usize, replacement: &'static [u8]) -> Change<'a> {

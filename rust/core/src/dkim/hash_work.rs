@@ -1,7 +1,7 @@
 //! Hashes of several messages at once: SHA-256 is bound by the latency of its instructions, so two in turn cost little
 //! more than one.
 //!
-//! Knows canonical octets and where their digest belongs; must not know which signature asks. What is not hashed here
+//! Knows canonical octets (RFC 6376 §3.4) and where their digest belongs; must not know which signature asks. What is not hashed here
 //! is hashed where it is needed, with the same outcome: this is an order of work and nothing else.
 
 use mailauth_sha256::{Path, Source, digest_all};
