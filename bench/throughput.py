@@ -172,13 +172,8 @@ def real_bodies() -> list[bytes]:
 
 
 def hash_bodies(bodies: list[bytes]) -> None:
-    """Hash bodies as the engine does: several at once where the kernels offer it."""
-    together = getattr(_core.kernels, "body_hashes", None)
-    if callable(together):
-        together(bodies, True)  # noqa: FBT003 - the kernel's signature
-        return
-    for body in bodies:
-        _core.kernels.body_hash(body, True)  # noqa: FBT003 - the kernel's signature
+    """Hash bodies as the engine does: several at once."""
+    _core.kernels.body_hashes(bodies, True)  # noqa: FBT003 - the kernel's signature
 
 
 def lanes() -> Values:

@@ -6,11 +6,12 @@
 use std::hint::black_box;
 
 use bytes::Bytes;
+use mailauth_sha256::{Path, digest_all};
 
 use crate::arc::Chain;
 use crate::crypto::Sha256;
 use crate::dkim::canonicalization::{
-    Canonicalization, Gather, Sink, write_body, write_lines, write_relaxed_field,
+    CanonicalBody, Canonicalization, Gather, Sink, write_body, write_lines, write_relaxed_field,
 };
 use crate::dkim::header_hash::{CanonicalFields, OwnField, write_own_field};
 use crate::dkim::signature::{self, Facts, Signature, SignatureKind};
@@ -60,6 +61,18 @@ pub fn body_hash(body: &[u8], is_relaxed: bool) -> [u8; 32] {
     let mut sha256 = Sha256::new();
     write_body(canonicalization(is_relaxed), body, &mut sha256);
     sha256.finish()
+}
+
+/// The same of many bodies, hashed together as those of a batch are.
+pub fn body_hashes(bodies: &[&[u8]], is_relaxed: bool) -> Vec<[u8; 32]> {
+    let canonicalization = canonicalization(is_relaxed);
+    let mut forms: Vec<CanonicalBody<'_>> = bodies
+        .iter()
+        .map(|body| CanonicalBody::new(canonicalization, body))
+        .collect();
+    let mut digests = Vec::new();
+    digest_all(Path::detect(), &mut forms, &mut digests);
+    digests
 }
 
 /// A `base64string` (RFC 6376 §2.10).
@@ -221,6 +234,9 @@ mod tests {
             let form = canonicalize_body(body, is_relaxed);
             let expected = Digest::of(HashAlgorithm::Sha256, &form);
             assert_eq!(body_hash(body, is_relaxed), expected.as_slice());
+            let together = body_hashes(&[body, b"", body], is_relaxed);
+            let alone = [&body[..], b"", body].map(|body| body_hash(body, is_relaxed));
+            assert_eq!(together, alone);
         }
     }
 

@@ -27,6 +27,7 @@ pub(crate) mod kernels {
     use crate::errors::Fault;
     use mailauth_core::kernels;
     use pyo3::prelude::*;
+    use pyo3::pybacked::PyBackedBytes;
     use pyo3::types::PyBytes;
 
     #[pymodule_export]
@@ -58,6 +59,19 @@ pub(crate) mod kernels {
     #[pyfunction]
     fn body_hash<'py>(py: Python<'py>, octets: &[u8], relaxed: bool) -> Bound<'py, PyBytes> {
         PyBytes::new(py, &kernels::body_hash(octets, relaxed))
+    }
+
+    /// The SHA-256 of the canonical forms of many bodies, hashed as those of a batch are.
+    #[pyfunction]
+    #[expect(clippy::needless_pass_by_value, reason = "pyo3 makes the list")]
+    fn body_hashes(
+        py: Python<'_>,
+        bodies: Vec<PyBackedBytes>,
+        relaxed: bool,
+    ) -> Vec<Bound<'_, PyBytes>> {
+        let bodies: Vec<&[u8]> = bodies.iter().map(AsRef::as_ref).collect();
+        let hashes = py.detach(|| kernels::body_hashes(&bodies, relaxed));
+        hashes.iter().map(|hash| PyBytes::new(py, hash)).collect()
     }
 
     /// The octets of a base64 text with folding white space; None when it is none.

@@ -3,6 +3,8 @@
 //! Knows what each algorithm changes; must not know hashes, signatures or which fields are signed. A bare LF is read
 //! as CRLF everywhere (the public contract), a bare CR is an ordinary octet. Nothing is copied but what is short.
 
+use std::cell::RefCell;
+
 use mailauth_sha256::Source;
 
 use crate::dkim::changes::{Change, Changes, Form, Lines, RelaxedBody, RelaxedField};
@@ -219,7 +221,7 @@ impl<'a> CanonicalBody<'a> {
 
     fn gather(&mut self, change: &Change<'_>) {
         if self.buffer.is_empty() {
-            self.buffer.resize(GATHER_OCTETS + COPY_OCTETS, 0);
+            self.buffer = take_buffer();
         }
         let room = self.buffer.get_mut(self.gathered..).unwrap_or_default();
         // Most stretches are short: a copy of fixed length needs no call, and what it copies too much is overwritten.
@@ -233,6 +235,32 @@ impl<'a> CanonicalBody<'a> {
         copy(change.replacement, room);
         self.gathered += change.replacement.len();
     }
+}
+
+impl Drop for CanonicalBody<'_> {
+    fn drop(&mut self) {
+        if !self.buffer.is_empty() {
+            let buffer = std::mem::take(&mut self.buffer);
+            BUFFERS.with_borrow_mut(|buffers| {
+                if buffers.len() < BUFFER_LIMIT {
+                    buffers.push(buffer);
+                }
+            });
+        }
+    }
+}
+
+/// Buffers that a thread keeps: as many as it has bodies in work.
+const BUFFER_LIMIT: usize = 64;
+
+thread_local! {
+    /// Buffers of bodies that are done: making a new one costs as much as hashing a short body.
+    static BUFFERS: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+}
+
+fn take_buffer() -> Vec<u8> {
+    let kept = BUFFERS.with_borrow_mut(Vec::pop);
+    kept.unwrap_or_else(|| vec![0; GATHER_OCTETS + COPY_OCTETS])
 }
 
 fn copy(octets: &[u8], room: &mut [u8]) {
