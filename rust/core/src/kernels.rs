@@ -66,14 +66,19 @@ pub fn body_hash(body: &[u8], is_relaxed: bool) -> [u8; 32] {
 /// The same of many bodies, hashed together as those of a batch are.
 pub fn body_hashes(bodies: &[&[u8]], is_relaxed: bool) -> Vec<[u8; 32]> {
     let canonicalization = canonicalization(is_relaxed);
-    let mut forms: Vec<CanonicalBody<'_>> = bodies
-        .iter()
-        .map(|body| CanonicalBody::new(canonicalization, body))
-        .collect();
-    let mut digests = Vec::new();
-    digest_all(Path::detect(), &mut forms, &mut digests);
-    digests
+    let (mut hashes, mut digests) = (Vec::with_capacity(bodies.len()), Vec::new());
+    for chunk in bodies.chunks(BODIES_TOGETHER) {
+        let forms = chunk.iter();
+        let forms = forms.map(|body| CanonicalBody::new(canonicalization, body));
+        let mut forms: Vec<CanonicalBody<'_>> = forms.collect();
+        digest_all(Path::detect(), &mut forms, &mut digests);
+        hashes.append(&mut digests);
+    }
+    hashes
 }
+
+/// Bodies hashed at once, as a batch takes messages.
+const BODIES_TOGETHER: usize = 32;
 
 /// A `base64string` (RFC 6376 §2.10).
 pub fn decode_base64(text: &[u8]) -> Option<Vec<u8>> {

@@ -136,7 +136,10 @@ fn read_tag(part: &[u8], start: usize) -> Option<Tag<'_>> {
 /// VALCHAR and white space (RFC 6376 §3.2), and the octets of UTF-8 that RFC 8616 §5 adds; a bare CR is neither.
 fn is_text(octets: &[u8]) -> bool {
     let is_allowed = |octet: &u8| !matches!(octet, 0..=8 | 11 | 12 | 14..=31 | 127);
-    octets.iter().all(is_allowed)
+    // Without a way out in the middle the loop becomes vector code.
+    octets
+        .iter()
+        .fold(true, |all, octet| all & is_allowed(octet))
         && memchr_iter(b'\r', octets).all(|position| octets.get(position + 1) == Some(&b'\n'))
 }
 

@@ -4,8 +4,10 @@
 
 use crate::arc::{ArcReason, Sealer};
 use crate::dkim::DkimReason;
-use crate::dkim::signature::{self, Facts, Signature, SignatureKind, SignedHash, read_signed_hash};
-use crate::dkim::tag_value::read_number;
+use crate::dkim::signature::{
+    self, Facts, Signature, SignatureKind, SignedHash, read_domain, read_selector, read_signed_hash,
+};
+use crate::dkim::tag_value::{read_number, to_text};
 use crate::message::{Message, is_wsp};
 use crate::tag_list::TagList;
 
@@ -125,11 +127,12 @@ impl ArcFields {
     pub(super) fn sealers(&self, message: &Message) -> Vec<Sealer> {
         let seals = (1_u32..).zip(&self.slots).filter_map(|(instance, slot)| {
             let tags = tags_at(message, slot.seal?);
-            let facts = Facts::read(&tags, SignatureKind::ArcMessage);
+            let domain = tags.value(b"d").and_then(read_domain);
+            let selector = tags.value(b"s").and_then(read_selector);
             Some(Sealer {
                 instance,
-                domain: facts.domain.map(|domain| domain.to_string()),
-                selector: facts.selector,
+                domain: domain.map(|domain| domain.to_string()),
+                selector: selector.map(to_text),
             })
         });
         seals.collect()

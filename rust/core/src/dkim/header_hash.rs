@@ -267,7 +267,12 @@ impl FieldIndex {
         let compare = |group: &Group| {
             group.hash.cmp(&hash).then_with(|| {
                 let first = self.members(group).first().copied().unwrap_or(u32::MAX);
-                compare_names(name_at(message, first), name)
+                let first = name_at(message, first);
+                // Equal hashes are nearly always equal names.
+                if first.eq_ignore_ascii_case(name) {
+                    return Ordering::Equal;
+                }
+                compare_names(first, name)
             })
         };
         self.groups.binary_search_by(compare).ok()

@@ -61,7 +61,7 @@ pub(crate) struct Facts {
     pub(crate) signed_headers: NameList,
     pub(crate) signed_at: Option<i64>,
     pub(crate) expires_at: Option<i64>,
-    /// `b=` without white space, if it is base64.
+    /// `b=` of a DKIM-Signature without white space, if it is base64.
     pub(crate) signature_text: Option<Arc<str>>,
 }
 
@@ -123,7 +123,10 @@ impl Facts {
             i64::try_from(number).ok()
         };
         Self {
-            signature_text: tags.value(b"b").and_then(base64_text),
+            signature_text: match kind {
+                SignatureKind::Dkim => tags.value(b"b").and_then(base64_text),
+                SignatureKind::ArcMessage => None,
+            },
             selector: tags.value(b"s").and_then(read_selector).map(to_text),
             auid,
             algorithm: tags.value(b"a").map(lower_case_name),
