@@ -299,6 +299,9 @@ def main() -> int:
     given = parser.parse_args()
     if min(given.count, given.runs) < 1:
         parser.error("--count and --runs are at least 1")
+    if refusal := results.debug_build():
+        say(refusal)
+        return 2
     machine = results.machine()
     try:
         found = rows(given.count, given.runs)
