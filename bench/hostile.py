@@ -219,8 +219,8 @@ def main(arguments: list[str]) -> int:
     else:
         for family, each in worst.items():
             value = "not measured" if each.value is None else f"{each.value:.3f}"
-            mark = "ok" if each.ok else "MISSED"
-            print(f"{each.name:<16}{value:>13}  at most {each.target}  {mark}  {family}")
+            mark = "" if each.value is None else "ok" if each.ok else "MISSED"
+            print(f"{each.name:<16}{value:>13}  at most {each.target}  {mark:<6}  {family}")
     return 0 if all(each.ok for each in rows) else 1
 
 

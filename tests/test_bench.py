@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import sys
@@ -186,3 +187,19 @@ def test_the_page_is_made_from_what_was_recorded(
     for text in ("## Beside the peers", "| `a` | 1 | 1 | reached |", "not measured", "the text"):
         assert text in page
     assert results.read()["peers"].machine == "a machine"
+
+
+@pytest.mark.parametrize("name", ["throughput", "hostile", "peers.__main__"])
+def test_a_debug_build_is_not_measured(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench = Path(__file__).parent.parent / "bench"
+    monkeypatch.syspath_prepend(str(bench / "peers"))
+    monkeypatch.syspath_prepend(str(bench))
+    monkeypatch.setattr(_core, "is_optimized", lambda: False)
+    monkeypatch.setattr(sys, "argv", [name])
+    main = importlib.import_module(name).main
+    assert (main() if name == "throughput" else main([])) == USAGE
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "is a debug build" in told.err
