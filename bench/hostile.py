@@ -1,22 +1,29 @@
 """What hostile mail may cost: no family grows faster than its size, none costs ten usual mails.
 
-`uv run python bench/hostile.py [--json] [FAMILY ...]` prints the two rows, some minutes; the table
-of all families goes to standard error. A family that is cut off by a limit before it costs 50 ms
-has no growth to measure and is marked capped.
+`uv run python bench/hostile.py [--json] [--write] [FAMILY ...]` prints two rows, each with its
+worst family: `hostile-growth`, time(2n) / time(n), and `hostile-cost`, a message's time but 6 ms
+over that of a usual message of its size. Some minutes; the table of all families goes to standard
+error, and with `--write` into bench/RESULTS.md too. A family that is cut off by a limit before it
+costs 50 ms has no growth to measure and is marked capped. It signs with the package `cryptography`.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from bisect import bisect_left
 from dataclasses import dataclass
 from typing import cast
 
-from hostile_families import Case, Family, envelope, families, stage, usual_mail
+import msgspec
+import results
 from mailauth_fast import Policy, StaticResolver, Verifier
+
+try:
+    from hostile_families import Case, Family, families, stage, usual_mail
+except ModuleNotFoundError as problem:
+    sys.exit(f"{problem}: hostile mail is made in a checkout with `uv sync`")
 
 NOW = 1_777_874_400
 POLICY = Policy(receiver="mx.receiver.example")
@@ -25,6 +32,7 @@ LEAST = 0.05
 LARGEST = 120_000_000
 """Octets; twice as many are still a message that is read as a whole."""
 RUNS = 5
+COMMAND = "uv run python bench/hostile.py --write"
 GROWTH = 2.3
 COST = 10
 FIXED = 0.006
@@ -53,6 +61,11 @@ class Finding:
     costliest: int
 
 
+def say(text: str) -> None:
+    """Tell how far it is."""
+    print(text, file=sys.stderr, flush=True)
+
+
 def seconds(case: Case, runs: int) -> float:
     """Return the least process time of a run; each run knows no answer and no key before."""
     times = []
@@ -60,7 +73,7 @@ def seconds(case: Case, runs: int) -> float:
         zone = StaticResolver(cast("dict[str, dict[str, list[str]]]", {**stage(), **case.zone}))
         verifier = Verifier(zone, POLICY, workers=1)
         begun = time.process_time()
-        verifier.verify(case.octets, envelope=envelope(), now=NOW)
+        verifier.verify(case.octets, envelope=case.envelope, now=NOW)
         times.append(time.process_time() - begun)
     return min(times)
 
@@ -133,57 +146,82 @@ def line(found: Finding) -> str:
     )
 
 
-def row(name: str, value: float, target: float, family: str) -> dict[str, object]:
-    """Return one line of the result, with the worst family."""
-    rounded = round(value, 3)
-    return {
-        "name": name,
-        "value": rounded,
-        "target": target,
-        "ok": rounded <= target,
-        "family": family,
-    }
+def write(found: list[results.Row], findings: list[Finding], machine: str) -> None:
+    """Keep the rows and all families in bench/RESULTS.md."""
+    lines = [
+        "`growth`: time(2n) / time(n) at n, or capped by a limit before it costs 50 ms. `cost`:",
+        "the worst of all n, a message's time but 6 ms over that of a usual one of its size.",
+        "",
+        "| family | n | octets | ms | growth | cost | costliest n |",
+        "|---|--:|--:|--:|--:|--:|--:|",
+    ]
+    for each in findings:
+        growth = "capped" if each.growth is None else f"{each.growth:.2f}"
+        lines.append(
+            f"| {each.name} | {each.count:,} | {each.octets:,} | {each.seconds * 1000:.1f} "
+            f"| {growth} | {each.cost:.2f} | {each.costliest:,} |"
+        )
+    results.record("hostile", results.section(COMMAND, found, "\n".join(lines), machine=machine))
+
+
+def measured(chosen: list[Family]) -> list[Finding]:
+    """Examine families one after the other; tell each one's line at once."""
+    usual = Usual()
+    mebi = usual.seconds(USUAL_SIZES[-1]) * 1000
+    say(f"a usual message of 1 MiB: {mebi:.2f} ms; n: where growth is measured")
+    heads = ("n", 11), ("octets", 13), ("ms", 9), ("growth", 8), ("cost", 8), ("costliest", 11)
+    head = "".join(f"{word:>{width}}" for word, width in heads)
+    say(f"{'family':<26}{head}")
+    findings = []
+    for family in chosen:
+        findings.append(examine(family, usual))
+        say(line(findings[-1]))
+    return findings
+
+
+def chosen_families(parser: argparse.ArgumentParser, names: list[str]) -> list[Family]:
+    """Return the families of these names, or all."""
+    every = families()
+    known = ", ".join(each.name for each in every)
+    if unknown := ", ".join(sorted(set(names) - {each.name for each in every})):
+        parser.error(f"no family {unknown}; there are {known}")
+    return [each for each in every if not names or each.name in names]
 
 
 def main(arguments: list[str]) -> int:
     """Measure all families, or those named, and print the rows."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("family", nargs="*")
-    chosen = parser.parse_args(arguments)
-    every = families()
-    unknown = sorted(set(chosen.family) - {each.name for each in every})
-    if unknown:
-        parser.error(
-            f"no family {', '.join(unknown)}; there are {', '.join(each.name for each in every)}"
-        )
-    usual = Usual()
-    mebi = usual.seconds(USUAL_SIZES[-1]) * 1000
-    print(f"a usual message of 1 MiB: {mebi:.2f} ms; n: where growth is measured", file=sys.stderr)
-    heads = ("n", 11), ("octets", 13), ("ms", 9), ("growth", 8), ("cost", 8), ("costliest", 11)
-    head = "".join(f"{word:>{width}}" for word, width in heads)
-    print(f"{'family':<26}{head}", file=sys.stderr)
-    findings = []
-    for family in every:
-        if not chosen.family or family.name in chosen.family:
-            findings.append(examine(family, usual))
-            print(line(findings[-1]), file=sys.stderr, flush=True)
+    parser.add_argument("--json", action="store_true", help="print the rows for programs")
+    parser.add_argument("--write", action="store_true", help="keep the result in RESULTS.md")
+    parser.add_argument("family", nargs="*", help="default: all")
+    given = parser.parse_args(arguments)
+    chosen = chosen_families(parser, given.family)
+    if given.write and given.family:
+        parser.error("--write keeps the result of all families: name none")
+    if refusal := results.debug_build():
+        say(refusal)
+        return 2
+    machine = results.machine()
+    findings = measured(chosen)
     grown = max(findings, key=lambda each: each.growth or 0)
     dear = max(findings, key=lambda each: each.cost)
-    rows = [
-        row("hostile-growth", grown.growth or 0, GROWTH, grown.name),
-        row("hostile-cost", dear.cost, COST, dear.name),
-    ]
-    if chosen.json:
-        print(json.dumps(rows))
+    worst = {
+        grown.name: results.row("hostile-growth", grown.growth, GROWTH, is_most=True),
+        f"{dear.name}, n {dear.costliest:,}": results.row(
+            "hostile-cost", dear.cost, COST, is_most=True
+        ),
+    }
+    rows = list(worst.values())
+    if given.write:
+        write(rows, findings, machine)
+    if given.json:
+        print(msgspec.json.encode(rows).decode())
     else:
-        for entry in rows:
-            mark = "ok" if entry["ok"] else "MISSED"
-            print(
-                f"{entry['name']!s:<16}{entry['value']!s:>8}  at most {entry['target']}  "
-                f"{mark}  {entry['family']}"
-            )
-    return 0 if all(entry["ok"] for entry in rows) else 1
+        for family, each in worst.items():
+            value = "not measured" if each.value is None else f"{each.value:.3f}"
+            mark = "" if each.value is None else "ok" if each.ok else "MISSED"
+            print(f"{each.name:<16}{value:>13}  at most {each.target}  {mark:<6}  {family}")
+    return 0 if all(each.ok for each in rows) else 1
 
 
 if __name__ == "__main__":

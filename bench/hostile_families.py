@@ -9,7 +9,7 @@ import base64
 import functools
 import itertools
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,16 +40,21 @@ SLOW_EXPONENT = 2**33 - 9
 """The largest exponent that a key may have: the slowest to verify."""
 SOME_SIGNATURE = base64.b64encode(b"\1" * 256).decode()
 """Right in size, so that it is verified, and wrong."""
-DMARC = f"_dmarc.{LEGITIMATE}"
-KEY_NAME = SIGNER.key_name
+ENVELOPE = Envelope(client_ip=LEGITIMATE_IP, helo="mx.sender.example", mail_from=f"a@{LEGITIMATE}")
+DMARC, KEY = "_dmarc.", f"{SIGNER.selector}._domainkey."
+"""What stands before the domain in the names of its policy and its key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One message, and what is published beside the stage's zone."""
+    """One message, and what is published for it beside the stage's zone.
+
+    No two cases publish different answers at one name: their zones can be put together.
+    """
 
     octets: bytes
     zone: Zone = field(default_factory=dict)
+    envelope: Envelope = ENVELOPE
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +76,6 @@ class Family:
 def plain(make: Callable[[int], bytes]) -> Callable[[int], Case]:
     """Turn a message into a case."""
     return lambda count: Case(make(count))
-
-
-def envelope() -> Envelope:
-    """Return the envelope of all families."""
-    return Envelope(client_ip=LEGITIMATE_IP, helo="mx.sender.example", mail_from=f"a@{LEGITIMATE}")
 
 
 def with_body(body: bytes, *signers: Signer) -> bytes:
@@ -286,10 +286,10 @@ def bodies() -> list[Family]:
 
 
 @functools.cache
-def chain(sets: int, bits: int, exponent: int, padding: int) -> Case:
+def chain(name: str, sets: int, bits: int, exponent: int = 65537, padding: int = 0) -> Case:
     """Return a valid chain of so many sets by one sealer; each signs `padding` octets."""
     key = rsa_key("chain", bits, exponent)
-    signer = Signer(domain="list.example", selector="s1", key=key)
+    signer = Signer(domain=f"{name}.example", selector="s1", key=key)
     orders = list(itertools.permutations(("from", "to", "subject", "x-many")))
     message = b"X-Many: " + b"x" * padding + b"\r\n" + legitimate()
     for number in range(sets):
@@ -302,11 +302,12 @@ def chains() -> list[Family]:
     """Return ARC chains (cases 66 to 69 and 72)."""
     results = b"ARC-Authentication-Results: i=1; x.example; "
     numbered = b"ARC-Seal: i=%d; a=rsa-sha256; cv=none; d=a.example; s=s; b=eA==\r\n"
+    slow, wide = "chain-slow-keys", "chain-over-one-header"
     return [
-        Family("chain", 69, lambda n: chain(n, 1024, 65537, 0), SETS),
-        Family("chain-2048", 69, lambda n: chain(n, 2048, 65537, 0), SETS),
-        Family("chain-slow-keys", 69, lambda n: chain(n, 4096, SLOW_EXPONENT, 0), SETS),
-        Family("chain-over-one-header", 69, lambda n: chain(SETS, 1024, 65537, n), 1 << 23),
+        Family("chain", 69, lambda n: chain("chain", n, 1024), SETS),
+        Family("chain-2048", 69, lambda n: chain("chain-2048", n, 2048), SETS),
+        Family(slow, 69, lambda n: chain(slow, n, 4096, SLOW_EXPONENT), SETS),
+        Family(wide, 69, lambda n: chain(wide, SETS, 1024, padding=n), 1 << 23),
         Family("seals-no-tags", 67, lambda n: Case(b"ARC-Seal: x\r\n" * n + legitimate())),
         Family("seals-one-instance", 66, lambda n: Case(numbered % 1 * n + legitimate())),
         Family(
@@ -320,51 +321,70 @@ def chains() -> list[Family]:
     ]
 
 
-def published(name: str, make: Callable[[int], object]) -> Callable[[int], Case]:
+def at_home(name: str, count: int, client_ip: str = LEGITIMATE_IP) -> tuple[str, Case]:
+    """Return a domain of its own for this n, and mail of it that passes everything."""
+    domain = f"n{count}.{name}.example"
+    signer = SIGNER.having(domain=domain)
+    zone: Zone = {
+        domain: {"TXT": [f"v=spf1 ip4:{client_ip} -all"]},
+        f"{DMARC}{domain}": {"TXT": ["v=DMARC1; p=reject"]},
+        signer.key_name: {"TXT": [signer.key.record()]},
+    }
+    sender = Envelope(client_ip=client_ip, helo="mx.sender.example", mail_from=f"a@{domain}")
+    return domain, Case(sign(mail(f"admin@{domain}"), signer), zone, sender)
+
+
+def published(name: str, owner: str, make: Callable[[int], object]) -> Callable[[int], Case]:
     """Return a family of one record: a TXT record, or several of a list."""
 
     def made(count: int) -> Case:
+        domain, case = at_home(name, count)
         value = make(count)
-        return Case(legitimate(), {name: {"TXT": value if isinstance(value, list) else [value]}})
+        records = value if isinstance(value, list) else [value]
+        return replace(case, zone={**case.zone, f"{owner}{domain}": {"TXT": records}})
 
     return made
 
 
 def many_hosts(count: int) -> Case:
     """Return an SPF record of n mx terms with n hosts each (case 50)."""
-    terms = " ".join(f"mx:m{term}.example" for term in range(count))
-    zone: dict[str, dict[str, list[object]]] = {LEGITIMATE: {"TXT": [f"v=spf1 {terms} -all"]}}
+    domain, case = at_home("spf-hosts", count)
+    terms = " ".join(f"mx:m{term}.{domain}" for term in range(count))
+    zone: dict[str, object] = {**case.zone, domain: {"TXT": [f"v=spf1 {terms} -all"]}}
     for term in range(count):
-        exchangers = [[host, f"h{host}.m{term}.example"] for host in range(count)]
-        zone[f"m{term}.example"] = {"MX": list(exchangers)}
-        zone |= {f"h{host}.m{term}.example": {"A": ["198.51.100.9"]} for host in range(count)}
-    return Case(legitimate(), zone)
+        exchangers = [[host, f"h{host}.m{term}.{domain}"] for host in range(count)]
+        zone[f"m{term}.{domain}"] = {"MX": list(exchangers)}
+        zone |= {f"h{host}.m{term}.{domain}": {"A": ["198.51.100.9"]} for host in range(count)}
+    return replace(case, zone=zone)
 
 
 def reverse_names(count: int) -> Case:
     """Return an answer of n names to a `ptr` term (case 53)."""
+    high, low = divmod(count, 256)
+    domain, case = at_home("spf-reverse-names", count, f"100.64.{high}.{low}")
     names = [f"n{number}.other.example" for number in range(count)]
-    zone = {
-        LEGITIMATE: {"TXT": ["v=spf1 ptr exists:%{p}.example -all"]},
-        "1.2.0.192.in-addr.arpa": {"PTR": names},
+    zone: Zone = {
+        **case.zone,
+        domain: {"TXT": ["v=spf1 ptr exists:%{p}.example -all"]},
+        f"{low}.{high}.64.100.in-addr.arpa": {"PTR": names},
         **{name: {"A": ["198.51.100.9"]} for name in names},
     }
-    return Case(legitimate(), zone)
+    return replace(case, zone=zone)
 
 
 def records() -> list[Family]:
     """Return records of DNS (cases 48, 50 to 55 and 65); a zone can hold no more than the limit."""
     key = SIGNER.key.record()
     texts: list[tuple[str, int, str, int, Callable[[int], object]]] = [
-        ("spf-terms", 55, LEGITIMATE, 17, lambda n: f"v=spf1 {'ip4:198.51.100.1 ' * n}-all"),
-        ("spf-ip6-terms", 55, LEGITIMATE, 12, lambda n: f"v=spf1 {'ip6:2001::1 ' * n}-all"),
-        ("spf-macros", 54, LEGITIMATE, 12, lambda n: f"v=spf1 exists:{'%{d1r}%{l}%{s}' * n} -all"),
-        ("spf-macro-literal", 54, LEGITIMATE, 1, lambda n: f"v=spf1 exists:{'.' * n} -all"),
-        ("spf-modifiers", 55, LEGITIMATE, 7, lambda n: f"v=spf1 {'x=%{d} ' * n}-all"),
-        ("spf-records", 55, LEGITIMATE, 12, lambda n: ["v=spf2 -all"] * n),
-        ("key-tags", 48, KEY_NAME, 8, lambda n: key + "".join(f"; y{i}=" for i in range(n))),
-        ("key-notes", 48, KEY_NAME, 1, lambda n: f"v=DKIM1; n={'x' * n}; {key[8:]}"),
-        ("key-records", 48, KEY_NAME, 400, lambda n: [key] * n),
+        ("spf-terms", 55, "", 17, lambda n: f"v=spf1 {'ip4:198.51.100.1 ' * n}-all"),
+        ("spf-ip6-terms", 55, "", 12, lambda n: f"v=spf1 {'ip6:2001::1 ' * n}-all"),
+        ("spf-macros", 54, "", 12, lambda n: f"v=spf1 exists:{'%{d1r}%{l}%{s}' * n} -all"),
+        ("spf-macro-literal", 54, "", 1, lambda n: f"v=spf1 exists:{'.' * n} -all"),
+        ("spf-modifiers", 55, "", 7, lambda n: f"v=spf1 {'x=%{d} ' * n}-all"),
+        ("spf-records", 55, "", 12, lambda n: ["v=spf2 -all"] * n),
+        ("key-tags", 48, KEY, 8, lambda n: key + "".join(f"; y{i}=" for i in range(n))),
+        ("key-notes", 48, KEY, 1, lambda n: f"v=DKIM1; n={'x' * n}; {key[8:]}"),
+        ("key-records", 48, KEY, 400, lambda n: [key] * n),
         (
             "dmarc-tags",
             61,
@@ -383,7 +403,7 @@ def records() -> list[Family]:
     ]
     return [
         *(
-            Family(name, case, published(owner, make), TEXT_OCTETS // octets)
+            Family(name, case, published(name, owner, make), TEXT_OCTETS // octets)
             for name, case, owner, octets, make in texts
         ),
         Family("spf-hosts", 50, many_hosts, 10),

@@ -3,7 +3,8 @@
 `uv run python bench/instructions.py [--json]` compares with `bench/instructions.json` and fails
 beyond +3 %; `--update REASON` stores what it counted, with the reason of the change.
 Callgrind has no SHA instructions: what hashes is counted by its fallback, and
-`bench/throughput.py` holds the rest.
+`bench/throughput.py` holds the rest. It needs valgrind, and builds in release mode first; counts of
+another kind of CPU are shown but not compared.
 """
 
 from __future__ import annotations
@@ -43,7 +44,13 @@ class Counts:
 
 def output(*command: str) -> str:
     """Return what a command prints."""
-    return subprocess.run(command, cwd=ROOT, check=True, text=True, capture_output=True).stdout
+    try:
+        done = subprocess.run(command, cwd=ROOT, check=False, text=True, capture_output=True)
+    except FileNotFoundError:
+        raise SystemExit(f"{command[0]} is not installed") from None
+    if done.returncode:
+        raise SystemExit(f"{command[0]} failed:\n{done.stderr.strip()}")
+    return done.stdout
 
 
 def machine() -> dict[str, str]:

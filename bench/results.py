@@ -60,6 +60,16 @@ def row(name: str, value: float | None, target: float | None, *, is_most: bool =
     return Row(name, shown, target, ok=is_met)
 
 
+def debug_build() -> str | None:
+    """Return why nothing can be measured: the engine is a debug build; None when it is not."""
+    if _core.is_optimized():
+        return None
+    return (
+        f"{_core.__file__} is a debug build, whose speed says nothing: "
+        "build the engine with `uv sync --reinstall-package mailauth-fast`"
+    )
+
+
 def machine() -> str:
     """Return the machine, its load and the versions in one line."""
     try:

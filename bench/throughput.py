@@ -1,7 +1,17 @@
 """How near this machine's own limit the engine comes, from Python; ratios of interleaved runs.
 
-`uv run python bench/throughput.py [--json] [--write]`: some minutes; a row is the engine's speed
-over the limit's. `--write` also measures the stages and keeps all of it in bench/RESULTS.md.
+`uv run python bench/throughput.py [--json] [--write]`: some minutes; the first time some more, in
+which the package `cryptography` signs the corpora. `--write` also measures the stages and keeps all
+of it in bench/RESULTS.md. Exit code 1: a row missed its target or could not be measured here; 2:
+nothing was measured.
+
+- `dkim-bulk-limit`, `arc-list-limit`, `all-disk-limit`: the engine's speed over the plain limit's;
+- `two-cores`: the speed-up of two workers over that of two processes of the limit;
+- `python-share`: Python's part of the CPU seconds of a run over an archive, the only row where less
+  is better;
+- `real-bodies`: canonicalizing and hashing real bodies over one stream of aws-lc that only hashes;
+- `two-lanes-hash`: two lanes of SHA-256 over one; `same-work-once`: a batch in which every message
+  stands four times over one of as many distinct messages. These two are told, not held to anything.
 """
 
 from __future__ import annotations
@@ -294,6 +304,9 @@ def main() -> int:
     given = parser.parse_args()
     if min(given.count, given.runs) < 1:
         parser.error("--count and --runs are at least 1")
+    if refusal := results.debug_build():
+        say(refusal)
+        return 2
     machine = results.machine()
     try:
         found = rows(given.count, given.runs)

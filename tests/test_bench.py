@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mailauth_fast import Verifier
+from mailauth_fast import Verifier, _core
 from mailauth_fast.bench import limit, stages, throughput
 from mailauth_fast.bench.chart import chart
 from mailauth_fast.bench.corpus import build
@@ -95,7 +96,9 @@ def test_the_command_names_hash_path_load_and_limit(
 ) -> None:
     monkeypatch.setattr("mailauth_fast.cli.bench.cached", build)
     code, out, err = run(capsys, "--count", "3", "--runs", "1", "--corpus", "small")
-    assert (code, err) == (0, "")
+    assert code == 0
+    assert ("debug build" in err) != _core.is_optimized()
+    assert len(err.splitlines()) == int(not _core.is_optimized())
     for text in (f"SHA-256 path {stages.hash_path()}", "load ", "plain limit", *stages.DISK_STAGES):
         assert text in out
 
@@ -144,7 +147,6 @@ def test_without_cryptography_one_sentence_says_so() -> None:
 
 def test_python_share_sees_python_and_puts_the_door_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(Path(__file__).parent.parent / "bench"))
-    from mailauth_fast import _core  # noqa: PLC0415
     from share import python_share  # noqa: PLC0415
 
     engine = _core.Engine
@@ -185,3 +187,19 @@ def test_the_page_is_made_from_what_was_recorded(
     for text in ("## Beside the peers", "| `a` | 1 | 1 | reached |", "not measured", "the text"):
         assert text in page
     assert results.read()["peers"].machine == "a machine"
+
+
+@pytest.mark.parametrize("name", ["throughput", "hostile", "peers.__main__"])
+def test_a_debug_build_is_not_measured(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench = Path(__file__).parent.parent / "bench"
+    monkeypatch.syspath_prepend(str(bench / "peers"))
+    monkeypatch.syspath_prepend(str(bench))
+    monkeypatch.setattr(_core, "is_optimized", lambda: False)
+    monkeypatch.setattr(sys, "argv", [name])
+    main = importlib.import_module(name).main
+    assert (main() if name == "throughput" else main([])) == USAGE
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "is a debug build" in told.err

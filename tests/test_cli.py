@@ -216,7 +216,9 @@ def test_reasons_are_listed_as_text_and_json() -> None:
 
 
 def test_version_names_engine_and_python() -> None:
-    assert run("--version").stdout.startswith(b"mailauth-fast 0.1.0 (engine ")
+    text = run("--version").stdout
+    assert text.startswith(b"mailauth-fast 0.1.0 (engine ")
+    assert (b", debug build," in text) != _core.is_optimized()
 
 
 def test_version_names_the_two_lanes_of_a_cpu_with_sha_instructions() -> None:

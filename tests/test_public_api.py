@@ -31,6 +31,7 @@ DOOR = {
     "check_trust",
     "engine_text",
     "flat_columns",
+    "is_optimized",
     "kernels",
     "parse_authentication_results",
     "reasons",

@@ -172,6 +172,9 @@ def main(arguments: list[str]) -> int:
     chosen = parser.parse_args(arguments)
     if chosen.count < 1 or chosen.runs < 1:
         parser.error("--count and --runs are at least 1")
+    if refusal := results.debug_build():
+        say(refusal)
+        return 2
     if chosen.runs < LEAST_RUNS:
         say(f"fewer than {LEAST_RUNS} runs: no figure to quote")
     modes = chosen.mode or ["dkim", "arc"]

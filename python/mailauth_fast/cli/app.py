@@ -6,7 +6,7 @@ import signal
 import sys
 import traceback
 from pathlib import Path  # noqa: TC003 - cyclopts reads annotations
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import cyclopts
 from cyclopts import App, CycloptsError, Group, Parameter
@@ -22,6 +22,9 @@ from mailauth_fast.errors import (
     StoreError,
     UnreadableInput,
 )
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 ARCHIVES = Group("Verify mail", sort_key=1)
 CHECKS = Group("Check one thing by hand", sort_key=2)
@@ -176,7 +179,7 @@ def run(arguments: list[str]) -> int:
     try:
         code = app.meta(
             arguments,
-            console=console(sys.stdout) if _is_for_help(arguments) else None,
+            console=_help_console(arguments),
             exit_on_error=False,
             print_error=False,
             help_on_error=False,
@@ -195,8 +198,10 @@ def run(arguments: list[str]) -> int:
     return code if isinstance(code, int) else Exit.FINISHED
 
 
-def _is_for_help(arguments: list[str]) -> bool:
-    return not arguments or bool({"--help", "-h"} & {*arguments}) or arguments[0] in app
+def _help_console(arguments: list[str]) -> Console | None:
+    """Return where help and the version go; the version is one line, however long it is."""
+    is_for_help = not arguments or bool({"--help", "-h"} & {*arguments}) or arguments[0] in app
+    return console(sys.stdout, is_wrapping="--version" not in arguments) if is_for_help else None
 
 
 def _told(problem: BaseException) -> tuple[str, Exit]:

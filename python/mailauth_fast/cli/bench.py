@@ -10,13 +10,14 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 from rich.table import Table
 
+from mailauth_fast import _core
 from mailauth_fast.bench.chart import chart as drawn
 from mailauth_fast.bench.corpus import cached
 from mailauth_fast.bench.stages import DISK_STAGES
 from mailauth_fast.bench.throughput import Measurement, measure
 from mailauth_fast.cli.exits import CommandError, Exit
 from mailauth_fast.cli.options import reason_of
-from mailauth_fast.cli.terminal import console
+from mailauth_fast.cli.terminal import console, say
 
 Family = Literal["bulk", "list", "small"]
 LARGEST = 100_000
@@ -46,6 +47,8 @@ def bench(
     _check("--count", count, LARGEST)
     _check("--runs", runs, MOST_RUNS)
     found = measure(cached(corpus, count), runs=runs)
+    if not _core.is_optimized():
+        say("the engine is a debug build: these figures say nothing of its speed")
     if chart is not None:
         try:
             chart.write_text(drawn(found), "utf-8")

@@ -51,7 +51,7 @@ def is_colored(file: TextIO) -> bool:
     return not is_refused and file.isatty()
 
 
-def console(file: TextIO) -> Console:
+def console(file: TextIO, *, is_wrapping: bool = True) -> Console:
     """Return a console that prints text as it is and leaves a lost reader to the caller."""
     from rich.console import Console  # noqa: PLC0415 - start-up time
 
@@ -65,6 +65,7 @@ def console(file: TextIO) -> Console:
         markup=False,
         emoji=False,
         highlight=False,
+        soft_wrap=not is_wrapping,
         color_system=_system(file),
         force_terminal=True if Look.color == "always" else None,
     )

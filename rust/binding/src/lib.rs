@@ -164,14 +164,22 @@ mod _core {
         mailauth_sha256::Path::detect().as_str()
     }
 
-    /// What `--version` says of the engine: its version, architecture, the CPU features in use and how it hashes.
+    /// False in a debug build, whose speed says nothing.
+    #[pyfunction]
+    fn is_optimized() -> bool {
+        !cfg!(debug_assertions)
+    }
+
+    /// What `--version` says of the engine: its version, architecture, the CPU features in use, how it hashes, and
+    /// whether it is a debug build.
     #[pyfunction]
     fn engine_text() -> String {
         let features = super::cpu::features_in_use();
         format!(
-            "{} {} {features}, sha256 {}",
+            "{} {} {features}{}, sha256 {}",
             env!("CARGO_PKG_VERSION"),
             std::env::consts::ARCH,
+            if is_optimized() { "" } else { ", debug build" },
             mailauth_sha256::Path::detect()
         )
     }

@@ -12,12 +12,14 @@ use crate::dkim::canonicalization::{CanonicalBody, Canonicalization};
 
 /// Octets to hash and the place of their digest.
 pub(crate) enum HashWork<'a> {
+    /// Of RFC 6376 §3.7, step 1.
     Body {
         form: CanonicalBody<'a>,
         /// Octets as stored: near enough to order the work by.
         size: usize,
         pass: &'a mut Pass,
     },
+    /// Of RFC 6376 §3.7, step 2.
     Header {
         rest: &'a [u8],
         digest: &'a mut Option<Digest>,
