@@ -2,38 +2,19 @@
 //!
 //! The result is never longer than the input. Knows octets; must not know what they mean.
 
-/// Marks an octet that is no digit of base64.
-const NO_DIGIT: u8 = 0xff;
-/// The value of each octet as a digit of base64.
-const DIGITS: [u8; 256] = digits();
-
-#[expect(
-    clippy::indexing_slicing,
-    reason = "evaluated at compile time: an index outside would not compile"
-)]
-const fn digits() -> [u8; 256] {
-    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut table = [NO_DIGIT; 256];
-    let mut value = 0;
-    while value < 64 {
-        table[alphabet[value as usize] as usize] = value;
-        value += 1;
-    }
-    table
-}
+use mailauth_core::base64::digit;
 
 /// RFC 2045 §6.8: other octets are passed over, the first `=` ends the data.
 pub(crate) fn decode_base64(text: &[u8]) -> Vec<u8> {
     let mut octets = Vec::with_capacity(text.len() / 4 * 3 + 3);
     let (mut bits, mut count) = (0_u32, 0_u32);
     for octet in text {
-        let digit = DIGITS.get(usize::from(*octet)).copied().unwrap_or(NO_DIGIT);
         if *octet == b'=' {
             break;
         }
-        if digit == NO_DIGIT {
+        let Some(digit) = digit(*octet) else {
             continue;
-        }
+        };
         bits = (bits << 6 | u32::from(digit)) & 0x00ff_ffff;
         count += 6;
         if count >= 8 {

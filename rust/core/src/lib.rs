@@ -9,6 +9,7 @@
 pub mod arc;
 pub mod authentication_results;
 pub mod author;
+pub mod base64;
 pub mod batch;
 pub mod crypto;
 pub mod date;

@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
+use crate::base64;
 use crate::dkim::DkimVerdict;
-use crate::dkim::tag_value::base64_digit;
 
 /// RFC 6008 §4: at least the first eight characters.
 const PREFIX_OCTETS: usize = 8;
@@ -21,7 +21,9 @@ pub(super) fn unique_prefixes<'a>(signatures: &[Option<&'a str>]) -> Vec<Option<
     let mut sorted: Vec<(usize, &'a str)> = signatures
         .iter()
         .enumerate()
-        .filter_map(|(index, text)| Some((index, text.filter(|text| is_base64(text))?)))
+        .filter_map(|(index, text)| {
+            Some((index, text.filter(|text| base64::is_text(text.as_bytes()))?))
+        })
         .collect();
     // RFC 6008 §4: compared with case.
     sorted.sort_unstable_by_key(|(_, text)| *text);
@@ -62,11 +64,6 @@ pub(crate) fn shorten(signatures: &mut [DkimVerdict]) {
 fn shared_octets(one: &str, other: &str) -> usize {
     let pairs = one.bytes().zip(other.bytes());
     pairs.take_while(|(one, other)| one == other).count()
-}
-
-fn is_base64(text: &str) -> bool {
-    let is_base64_octet = |octet: u8| octet == b'=' || base64_digit(octet).is_some();
-    !text.is_empty() && text.bytes().all(is_base64_octet)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! For show only. Control and direction characters stay in: whoever prints the name escapes them.
 
 use super::lexer::{Lexeme, Lexer, Token};
-use crate::dkim::tag_value::base64_digit;
+use crate::base64::digit as base64_digit;
 
 /// Decodes a phrase that the grammar has accepted; what cannot be decoded stays as written. Linear in its octets.
 pub(super) fn decode(phrase: &[u8]) -> String {

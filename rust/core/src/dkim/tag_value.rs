@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::base64;
 use crate::tag_list::{is_fws, trim_fws};
 
 /// Octets of a `base64string` (RFC 6376 §2.10): white space anywhere, padding optional.
@@ -20,7 +21,7 @@ pub(crate) fn decode_base64(text: &[u8]) -> Option<Vec<u8>> {
         let is_start = digits % 4 == 0 && padding == 0;
         if let Some((quantum, behind)) = rest.split_first_chunk::<4>()
             && is_start
-            && let Some(three) = base64_quantum(*quantum)
+            && let Some(three) = base64::quantum(*quantum)
         {
             octets.extend_from_slice(&three);
             digits += 4;
@@ -39,7 +40,7 @@ pub(crate) fn decode_base64(text: &[u8]) -> Option<Vec<u8>> {
         if padding > 0 {
             return None;
         }
-        group = group << 6 | u32::from(base64_digit(octet)?);
+        group = group << 6 | u32::from(base64::digit(octet)?);
         digits += 1;
         if digits % 4 == 0 {
             let [_, first, second, third] = group.to_be_bytes();
@@ -74,52 +75,9 @@ pub(crate) fn base64_text(value: &[u8]) -> Option<Arc<str>> {
     for part in value.split(|octet| is_fws(*octet)) {
         octets.extend_from_slice(part);
     }
-    let is_base64 = |octet: &u8| *octet == b'=' || base64_digit(*octet).is_some();
-    let is_text = !octets.is_empty() && octets.iter().all(is_base64);
     let text = std::str::from_utf8(&octets).ok();
-    text.filter(|_| is_text).map(Arc::from)
-}
-
-/// The six bits that a character of base64 stands for (RFC 2045 §6.8).
-pub(crate) fn base64_digit(octet: u8) -> Option<u8> {
-    let digit = BASE64_DIGITS.get(usize::from(octet)).copied();
-    digit.filter(|digit| *digit != NO_DIGIT)
-}
-
-/// What stands for no digit: more than six bits.
-const NO_DIGIT: u8 = u8::MAX;
-
-/// The alphabet of RFC 2045 §6.8 by octet.
-static BASE64_DIGITS: [u8; 256] = base64_digits();
-
-#[expect(
-    clippy::indexing_slicing,
-    reason = "a digit is below 64, an octet below 256; constants are checked when compiled"
-)]
-const fn base64_digits() -> [u8; 256] {
-    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut digits = [NO_DIGIT; 256];
-    let mut digit = 0;
-    while digit < 64 {
-        digits[alphabet[digit as usize] as usize] = digit;
-        digit += 1;
-    }
-    digits
-}
-
-/// Three octets out of four digits; `None` when one of them is no digit.
-fn base64_quantum(text: [u8; 4]) -> Option<[u8; 3]> {
-    let digits = text.map(|octet| {
-        BASE64_DIGITS
-            .get(usize::from(octet))
-            .copied()
-            .unwrap_or(NO_DIGIT)
-    });
-    let group = digits
-        .iter()
-        .fold(0, |group, digit| group << 6 | u32::from(*digit & 63));
-    let [_, octets @ ..] = group.to_be_bytes();
-    (digits.iter().fold(0, |all, digit| all | digit) < 64).then_some(octets)
+    text.filter(|text| base64::is_text(text.as_bytes()))
+        .map(Arc::from)
 }
 
 /// A decimal number of at most `digit_limit` digits; beyond 64 bits it stays at the largest value.
