@@ -10,10 +10,10 @@ use crate::crypto::{Digest, HashAlgorithm, Hasher};
 use crate::dkim::canonicalization::Canonicalization;
 use crate::dkim::header_hash::write_own_field;
 use crate::dkim::signature::{Facts, Signature};
-use crate::dkim::signatures::{check, key_records, request_body};
+use crate::dkim::signatures::{check, key_records, prepare_hashes, request_body};
 use crate::dkim::verify::{self, Circumstances};
 use crate::dkim::{BodyHashes, Check, DkimReason};
-use crate::dns::{Answers, Entry, Lookup, Outcome, Pending, Question, RecordType};
+use crate::dns::{Entry, Outcome, Pending};
 use crate::domain::Domain;
 use crate::message::Message;
 use crate::policy::Policy;
@@ -38,14 +38,17 @@ impl SetKeys {
     }
 }
 
-/// Asks for every key of the chain; all are asked for before one that is missing counts.
-pub(super) fn ask_keys(sets: &[ArcSet], answers: &Answers<'_>) -> Result<Vec<SetKeys>, Pending> {
+/// The answers for every key of the chain; all are asked for before one that is missing counts.
+pub(super) fn set_keys(
+    sets: &[ArcSet],
+    ask: impl Fn(&Domain) -> Result<Arc<Entry>, Pending>,
+) -> Result<Vec<SetKeys>, Pending> {
     let asked: Vec<_> = sets
         .iter()
         .map(|set| {
-            let seal = answers.txt(&set.seal.key_name);
+            let seal = ask(&set.seal.key_name);
             let message_signature = match &set.message_signature.1 {
-                Ok(signature) => answers.txt(&signature.hash.key_name).map(Some),
+                Ok(signature) => ask(&signature.hash.key_name).map(Some),
                 Err(_) => Ok(None),
             };
             Ok(SetKeys {
@@ -55,26 +58,6 @@ pub(super) fn ask_keys(sets: &[ArcSet], answers: &Answers<'_>) -> Result<Vec<Set
         })
         .collect();
     asked.into_iter().collect()
-}
-
-/// The answers for every key of the chain, when all are known already.
-pub(super) fn known_keys(sets: &[ArcSet], lookup: &dyn Lookup) -> Option<Vec<SetKeys>> {
-    let look_up = |name: &Domain| {
-        lookup.look_up(&Question {
-            name: name.clone(),
-            record_type: RecordType::Txt,
-        })
-    };
-    let keys = sets.iter().map(|set| {
-        Some(SetKeys {
-            seal: look_up(&set.seal.key_name)?,
-            message_signature: match &set.message_signature.1 {
-                Ok(signature) => Some(look_up(&signature.hash.key_name)?),
-                Err(_) => None,
-            },
-        })
-    });
-    keys.collect()
 }
 
 /// What came of a chain.
@@ -155,14 +138,8 @@ impl ChainValidator<'_> {
         }
         for (set, keys) in self.sets.iter().zip(self.keys) {
             let (facts, signature) = &set.message_signature;
-            let (Ok(signature), Some(entry)) = (signature, &keys.message_signature) else {
-                continue;
-            };
-            if request_body(signature, entry, self.bodies) {
-                let (fields, own) = (&mut self.bodies.fields, &signature.hash.own);
-                let names = &facts.signed_headers;
-                let selection = fields.select(self.message, names, own.position);
-                fields.stage(self.message, &selection.positions, own, signature.header);
+            if let (Ok(signature), Some(entry)) = (signature, &keys.message_signature) {
+                prepare_hashes(facts, signature, entry, self.message, self.bodies);
             }
         }
     }

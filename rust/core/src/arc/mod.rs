@@ -19,7 +19,8 @@ pub use reasons::ArcReason;
 use crate::dkim::BodyHashes;
 use crate::dkim::header_hash::OwnField;
 use crate::dkim::signature::{Facts, Signature};
-use crate::dns::{Answers, Lookup, Pending};
+use crate::dns::{Answers, Lookup, Pending, Question};
+use crate::domain::Domain;
 use crate::message::Message;
 use crate::policy::Policy;
 use crate::reason::words;
@@ -100,7 +101,8 @@ impl Chain {
         if self.known.is_some() {
             return;
         }
-        if let Some(keys) = chain_validation::known_keys(sets, lookup) {
+        let known = |name: &Domain| lookup.look_up(&Question::txt(name)).ok_or(Pending);
+        if let Ok(keys) = chain_validation::set_keys(sets, known) {
             let mut validator = ChainValidator {
                 sets,
                 keys: &keys,
@@ -129,7 +131,7 @@ impl Chain {
             Ok(sets) => sets,
             Err(reason) => return Ok(self.verdict(Validation::of(*reason))),
         };
-        let keys = chain_validation::ask_keys(sets, answers)?;
+        let keys = chain_validation::set_keys(sets, |name| answers.txt(name))?;
         let is_known = |known: &[SetKeys]| {
             keys.iter()
                 .zip(known)

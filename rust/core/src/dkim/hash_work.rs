@@ -1,14 +1,15 @@
 //! Hashes of several messages at once: SHA-256 is bound by the latency of its instructions, so two in turn cost little
 //! more than one.
 //!
-//! Knows canonical octets (RFC 6376 §3.4) and where their digest belongs; must not know which signature asks. What is not hashed here
-//! is hashed where it is needed, with the same outcome: this is an order of work and nothing else.
+//! Knows canonical octets (RFC 6376 §3.4) and where their digest belongs; must not know which signature asks. What is
+//! not hashed here is hashed where it is needed, with the same outcome: this is an order of work and nothing else.
 
 use mailauth_sha256::{Path, Source, digest_all};
 
 use crate::crypto::Digest;
 use crate::dkim::body_hash::Pass;
 use crate::dkim::canonicalization::{CanonicalBody, Canonicalization};
+use crate::dkim::header_hash::StagedForm;
 
 /// Octets to hash and the place of their digest.
 pub(crate) enum HashWork<'a> {
@@ -21,8 +22,9 @@ pub(crate) enum HashWork<'a> {
     },
     /// Of RFC 6376 §3.7, step 2.
     Header {
-        rest: &'a [u8],
-        digest: &'a mut Option<Digest>,
+        form: &'a mut StagedForm,
+        /// Octets hashed so far.
+        done: usize,
     },
 }
 
@@ -39,14 +41,14 @@ impl<'a> HashWork<'a> {
         }
     }
 
-    pub(super) fn header(form: &'a [u8], digest: &'a mut Option<Digest>) -> Self {
-        Self::Header { rest: form, digest }
+    pub(super) fn header(form: &'a mut StagedForm) -> Self {
+        Self::Header { form, done: 0 }
     }
 
     fn size(&self) -> usize {
         match self {
             Self::Body { size, .. } => *size,
-            Self::Header { rest, .. } => rest.len(),
+            Self::Header { form, .. } => form.octets().len(),
         }
     }
 
@@ -54,7 +56,7 @@ impl<'a> HashWork<'a> {
         let digest = Digest::sha256(digest);
         match self {
             Self::Body { form, pass, .. } => pass.finish(&form, digest),
-            Self::Header { digest: place, .. } => *place = Some(digest),
+            Self::Header { form, .. } => form.finish(digest),
         }
     }
 }
@@ -63,14 +65,14 @@ impl Source for HashWork<'_> {
     fn piece(&mut self) -> &[u8] {
         match self {
             Self::Body { form, .. } => form.piece(),
-            Self::Header { rest, .. } => rest,
+            Self::Header { form, done } => form.octets().get(*done..).unwrap_or_default(),
         }
     }
 
     fn consume(&mut self, octets: usize) {
         match self {
             Self::Body { form, .. } => form.consume(octets),
-            Self::Header { rest, .. } => rest.consume(octets),
+            Self::Header { done, .. } => *done += octets,
         }
     }
 }

@@ -36,7 +36,7 @@ pub(crate) struct OwnField {
 }
 
 /// The fields that `h=` selects, and what it leaves out.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Selection {
     /// Positions in signing order.
     pub(crate) positions: Vec<usize>,
@@ -62,17 +62,33 @@ pub(crate) struct CanonicalFields {
     staged: Vec<StagedForm>,
 }
 
-/// The form under one signature, and its SHA-256 once it is known.
-pub(super) struct StagedForm {
+/// The form under one signature until it is hashed, then its SHA-256.
+pub(crate) struct StagedForm {
     /// Position of the signature field.
     own: usize,
+    selection: Selection,
     octets: Vec<u8>,
     digest: Option<Digest>,
+}
+
+impl StagedForm {
+    pub(super) fn octets(&self) -> &[u8] {
+        &self.octets
+    }
+
+    /// Takes the hash and lets the octets go: a message may wait long for its answers.
+    pub(super) fn finish(&mut self, digest: Digest) {
+        self.octets = Vec::new();
+        self.digest = Some(digest);
+    }
 }
 
 impl CanonicalFields {
     /// Selects the fields that `names` (lower case) mean for the signature field at `own`.
     pub(crate) fn select(&mut self, message: &Message, names: &NameList, own: usize) -> Selection {
+        if let Some(form) = self.staged.iter().find(|form| form.own == own) {
+            return form.selection.clone();
+        }
         self.index
             .get_or_insert_with(|| FieldIndex::new(message))
             .select(message, names, own)
@@ -106,7 +122,7 @@ impl CanonicalFields {
     pub(crate) fn stage(
         &mut self,
         message: &Message,
-        positions: &[usize],
+        names: &NameList,
         own: &OwnField,
         canonicalization: Canonicalization,
     ) {
@@ -114,13 +130,15 @@ impl CanonicalFields {
         if is_large || self.staged.iter().any(|form| form.own == own.position) {
             return;
         }
+        let selection = self.select(message, names, own.position);
         let mut octets = Vec::with_capacity(USUAL_FORM_OCTETS);
-        for position in positions {
+        for position in &selection.positions {
             self.write_field(message, *position, canonicalization, &mut octets);
         }
         write_own_field(message, own, canonicalization, &mut octets);
         self.staged.push(StagedForm {
             own: own.position,
+            selection,
             octets,
             digest: None,
         });
@@ -129,7 +147,7 @@ impl CanonicalFields {
     /// Staged forms whose hash is not known yet.
     pub(crate) fn open(&mut self) -> impl Iterator<Item = HashWork<'_>> {
         let forms = self.staged.iter_mut().filter(|form| form.digest.is_none());
-        forms.map(|form| HashWork::header(&form.octets, &mut form.digest))
+        forms.map(HashWork::header)
     }
 
     /// Writes a field's canonical form with its CRLF.
@@ -485,5 +503,31 @@ mod tests {
             String::from_utf8(out).unwrap(),
             "b:3\r\na:1 2\r\nb:3\r\nA: 1\r\n  2\r\n"
         );
+    }
+
+    #[test]
+    fn a_staged_form_is_hashed_to_the_same_digest_and_let_go() {
+        let message = message(HEADER);
+        let names: NameList = [&b"from"[..], b"a"].into_iter().collect();
+        let own = OwnField {
+            position: 3,
+            signature_span: 0..0,
+        };
+        let relaxed = Canonicalization::Relaxed;
+        let mut fields = CanonicalFields::default();
+        fields.stage(&message, &names, &own, relaxed);
+        let work: Vec<_> = fields.open().collect();
+        assert_eq!(work.len(), 1);
+        crate::dkim::hash_work::compute(work);
+        assert_eq!(fields.open().count(), 0);
+        assert!(fields.staged[0].octets.is_empty());
+        let positions = fields.select(&message, &names, 3).positions;
+        let digest = |fields: &mut CanonicalFields, algorithm| {
+            fields.digest(&message, &positions, &own, relaxed, algorithm)
+        };
+        for algorithm in [HashAlgorithm::Sha256, HashAlgorithm::Sha1] {
+            let alone = digest(&mut CanonicalFields::default(), algorithm);
+            assert_eq!(digest(&mut fields, algorithm), alone);
+        }
     }
 }

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::crypto::HashAlgorithm;
 use crate::dkim::body_hash::BodyHashes;
 use crate::dkim::flags;
 use crate::dkim::header_hash::Selection;
@@ -12,7 +13,7 @@ use crate::dkim::key_record::KeyRecords;
 use crate::dkim::signature::{self, Facts, Signature, SignatureKind};
 use crate::dkim::verify::{self, Circumstances, Trial};
 use crate::dkim::{Check, DkimReason, DkimResult, DkimVerdict};
-use crate::dns::{Answers, Entry, Lookup, Outcome, Pending, Question, RecordType};
+use crate::dns::{Answers, Entry, Lookup, Outcome, Pending, Question};
 use crate::domain::Domain;
 use crate::message::Message;
 use crate::policy::Policy;
@@ -249,28 +250,33 @@ pub(crate) fn request_body(signature: &Signature, entry: &Entry, bodies: &mut Bo
     is_wanted
 }
 
+/// Requests and stages the hashes of a signature with a usable key, so that they are made with those of others.
+pub(crate) fn prepare_hashes(
+    facts: &Facts,
+    signature: &Signature,
+    entry: &Entry,
+    message: &Message,
+    bodies: &mut BodyHashes,
+) {
+    let hash = &signature.hash;
+    let is_usable = request_body(signature, entry, bodies);
+    // Only SHA-256 is made together.
+    if is_usable && hash.algorithm.hash() == HashAlgorithm::Sha256 {
+        let names = &facts.signed_headers;
+        bodies
+            .fields
+            .stage(message, names, &hash.own, signature.header);
+    }
+}
+
 impl Listed {
     fn prepare(&mut self, lookup: &dyn Lookup, message: &Message, bodies: &mut BodyHashes) {
         let Ok(signature) = &self.signature else {
             return;
         };
-        let question = Question {
-            name: signature.hash.key_name.clone(),
-            record_type: RecordType::Txt,
-        };
-        let Some(entry) = lookup.look_up(&question) else {
-            return;
-        };
-        if !request_body(signature, &entry, bodies) {
-            return;
+        if let Some(entry) = lookup.look_up(&Question::txt(&signature.hash.key_name)) {
+            prepare_hashes(&self.facts, signature, &entry, message, bodies);
         }
-        let own = &signature.hash.own;
-        let names = &self.facts.signed_headers;
-        let fields = &mut bodies.fields;
-        let selection = self
-            .selection
-            .get_or_insert_with(|| fields.select(message, names, own.position));
-        fields.stage(message, &selection.positions, own, signature.header);
     }
 
     fn examine(

@@ -72,6 +72,16 @@ pub struct Question {
     pub record_type: RecordType,
 }
 
+impl Question {
+    /// The question for the text records of a name.
+    pub fn txt(name: &Domain) -> Self {
+        Self {
+            name: name.clone(),
+            record_type: RecordType::Txt,
+        }
+    }
+}
+
 impl PartialOrd for RecordType {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
