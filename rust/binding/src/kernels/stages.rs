@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use bytes::Bytes;
-use mailauth_core::crypto::Sha256;
+use mailauth_core::crypto::{Digest, HashAlgorithm};
 use mailauth_core::kernels::SignedMessage;
 use mailauth_core::message::MESSAGE_OCTET_LIMIT;
 use mailauth_sha256::{Path, digest_all};
@@ -73,10 +73,8 @@ fn own_path(word: &str) -> Result<Option<Path>, Fault> {
 }
 
 /// The SHA-256 of some octets, one stream, by the library.
-fn hash(octets: &[u8]) -> [u8; 32] {
-    let mut sha256 = Sha256::new();
-    sha256.update(octets);
-    sha256.finish()
+fn hash(octets: &[u8]) -> Digest {
+    Digest::of(HashAlgorithm::Sha256, octets)
 }
 
 /// Thread CPU seconds of parse, canonicalize and hash, each apart, all repeats together.
