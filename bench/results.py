@@ -12,7 +12,6 @@ from pathlib import Path
 
 import msgspec
 from mailauth_fast import _core
-from mailauth_fast.bench.stages import hash_path
 
 HERE = Path(__file__).parent
 RECORD, PAGE, TRIED = HERE / "results.json", HERE / "RESULTS.md", HERE / "tried.md"
@@ -82,7 +81,7 @@ def machine() -> str:
     versions = f"mailauth-fast {_core.__version__} (engine {_core.engine_text()})"
     python = f"Python {platform.python_version()}"
     cores = f"{os.cpu_count()} cores"
-    return f"{model}, {cores}; load {load}; hash path {hash_path()}; {versions}; {python}"
+    return f"{model}, {cores}; load {load}; hash path {_core.sha256_path()}; {versions}; {python}"
 
 
 def section(command: str, rows: list[Row], text: str, *, machine: str) -> Section:

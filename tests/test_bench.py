@@ -40,7 +40,7 @@ def test_every_stage_is_measured_beside_the_limit(measured: throughput.Measureme
     assert measured.limit.operations >= COUNT == measured.messages
     assert measured.limit.seconds > 0
     assert [each.cores for each in measured.cores] == [1, 2]
-    assert measured.hash_path == stages.hash_path()
+    assert measured.hash_path == _core.sha256_path()
 
 
 def test_the_chart_is_svg_with_a_bar_a_stage_and_the_limit(
@@ -99,7 +99,12 @@ def test_the_command_names_hash_path_load_and_limit(
     assert code == 0
     assert ("debug build" in err) != _core.is_optimized()
     assert len(err.splitlines()) == int(not _core.is_optimized())
-    for text in (f"SHA-256 path {stages.hash_path()}", "load ", "plain limit", *stages.DISK_STAGES):
+    for text in (
+        f"SHA-256 path {_core.sha256_path()}",
+        "load ",
+        "plain limit",
+        *stages.DISK_STAGES,
+    ):
         assert text in out
 
 

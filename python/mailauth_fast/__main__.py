@@ -17,8 +17,7 @@ def main() -> None:
     _occupy_standard_streams()
     arguments = sys.argv[1:]
     try:
-        is_version = arguments[:1] == ["version"] or "--version" in arguments[:2]
-        code = _version() if is_version else _run(arguments)
+        code = _version() if arguments[:1] in (["--version"], ["version"]) else _run(arguments)
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader is gone: stop silently, as every filter does.

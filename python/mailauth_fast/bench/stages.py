@@ -39,12 +39,6 @@ SIGNATURE = re.compile(rb"^(DKIM-Signature|ARC-[A-Za-z-]+)(?=:)", re.MULTILINE |
 DATE = re.compile(rb"^Date: *([^\r\n]+)", re.MULTILINE)
 
 
-def hash_path() -> str:
-    """Return the SHA-256 path that the engine takes on this machine."""
-    named = getattr(_core, "sha256_path", None)
-    return str(named()) if callable(named) else "library"
-
-
 def delivered(corpus: Corpus) -> Iterator[bytes]:
     """Give each message with the trace of its delivery on top, from which SPF is evaluated."""
     for message in corpus.messages:
@@ -134,7 +128,7 @@ class StageMeter:
         return {
             "parse": found["parse"],
             "canonicalize": found["canonicalize"],
-            "hash": _core.kernels.hash_seconds(self._forms, hash_path(), 1),
+            "hash": _core.kernels.hash_seconds(self._forms, _core.sha256_path(), 1),
             "public key": public_key,
         }
 

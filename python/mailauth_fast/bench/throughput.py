@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mailauth_fast import _core
 from mailauth_fast.bench.limit import Limit, PlainLimit, is_void, stream_speed
 from mailauth_fast.bench.stages import (
     DISK_STAGES,
@@ -20,7 +21,6 @@ from mailauth_fast.bench.stages import (
     Archive,
     StageMeter,
     Stages,
-    hash_path,
     with_remainder,
 )
 from mailauth_fast.resolvers import StaticResolver
@@ -45,8 +45,8 @@ class Cores:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measurement:
-    """What `mailauth-fast bench` tells.
+class Figures:
+    """What one run finds, or the medians of several.
 
     Attributes:
         one_stream: GB/s of aws-lc's SHA-256, one stream.
@@ -55,6 +55,23 @@ class Measurement:
         memory_whole: those of the whole: less than the sum where stages cost more apart.
         disk: likewise of everything, mbox in, Parquet out.
         disk_whole: likewise.
+    """
+
+    one_stream: float
+    own_stream: float
+    limit: Limit
+    memory: Stages
+    memory_whole: float
+    disk: Stages
+    disk_whole: float
+    cores: tuple[Cores, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement(Figures):
+    """What `mailauth-fast bench` tells.
+
+    Attributes:
         void: runs in which one stream was slower than it can be; they were repeated.
     """
 
@@ -65,30 +82,10 @@ class Measurement:
     load: float
     runs: int
     void: int
-    one_stream: float
-    own_stream: float
-    limit: Limit
-    memory: Stages
-    memory_whole: float
-    disk: Stages
-    disk_whole: float
-    cores: tuple[Cores, ...]
 
     def as_json(self) -> dict[str, object]:
         """Return the figures as JSON can say them."""
         return asdict(self)
-
-
-@dataclass(frozen=True, slots=True)
-class _Round:
-    one_stream: float
-    own_stream: float
-    limit: Limit
-    memory: Stages
-    memory_whole: float
-    disk: Stages
-    disk_whole: float
-    cores: tuple[Cores, ...]
 
 
 def usable_cores() -> int:
@@ -119,14 +116,14 @@ class _Bench:
         zone = StaticResolver(corpus.zone)
         self._engines = {count: Verifier(zone, workers=count) for count in core_counts(cores)}
 
-    def round(self) -> _Round:
+    def round(self) -> Figures:
         limit = self._limit.run()
         stages = self._meter.kernels(limit.verifying)
         on_disk = stages | {"read": self._meter.read(), "write": self._meter.write()}
         memory, disk = self._meter.memory(), self._meter.disk()
-        return _Round(
+        return Figures(
             one_stream=stream_speed(),
-            own_stream=stream_speed(hash_path()),
+            own_stream=stream_speed(_core.sha256_path()),
             limit=limit,
             memory=with_remainder(stages, memory, MEMORY_STAGES),
             memory_whole=memory,
@@ -152,7 +149,7 @@ def measure(corpus: Corpus, *, runs: int, cores: int | None = None) -> Measureme
     with tempfile.TemporaryDirectory(prefix="mailauth-bench-") as name:
         bench = _Bench(corpus, Path(name), cores or usable_cores())
         bench.round()  # keys are cached from here on
-        kept: list[_Round] = []
+        kept: list[Figures] = []
         void = 0
         while len(kept) < runs:
             found = bench.round()
@@ -163,7 +160,7 @@ def measure(corpus: Corpus, *, runs: int, cores: int | None = None) -> Measureme
         corpus=corpus.name,
         messages=len(corpus.messages),
         octets=sum(map(len, corpus.octets())),
-        hash_path=hash_path(),
+        hash_path=_core.sha256_path(),
         load=load,
         runs=runs,
         void=void,
