@@ -26,7 +26,6 @@ pub(crate) struct Engine {
     askers: HashMap<Question, Vec<Asker>>,
     queue: VecDeque<Question>,
     timers: BTreeSet<(Instant, FlightKey)>,
-    probes: usize,
     next_key: FlightKey,
 }
 
@@ -44,7 +43,6 @@ impl Engine {
             askers: HashMap::new(),
             queue: VecDeque::new(),
             timers: BTreeSet::new(),
-            probes: 0,
             next_key: FlightKey::default(),
         }
     }
@@ -60,19 +58,37 @@ impl Engine {
         }
     }
 
-    /// Sends queued questions as far as the window allows.
+    /// Sends queued questions as far as the server's window and rate allow.
     pub(crate) fn launch(&mut self, now: Instant) {
-        let limit = self.settings.in_flight_limit.max(1);
-        while self.flights.len() < limit.saturating_add(self.probes) {
+        while !self.queue.is_empty() {
+            // A probe is a copy of some question, so what waits may be probed with while it waits.
+            if let Some(question) = self.queue.front().cloned() {
+                self.probe(now, &question);
+            }
+            let server = self.next_server(0);
+            if server.is_some_and(|position| !self.allows(now, position)) {
+                return;
+            }
             let Some(question) = self.queue.pop_front() else {
                 return;
             };
-            self.probe(now, &question);
-            match self.next_server(0) {
+            match server {
                 Some(server) => self.start(now, question, server, false),
                 None => self.deliver(&question, Answer::empty(Outcome::Timeout)),
             }
         }
+    }
+
+    fn allows(&self, now: Instant, position: usize) -> bool {
+        let server = self.servers.get(position);
+        server.is_some_and(|server| server.pacing.allows(now))
+    }
+
+    /// When the rate lets the next question of the queue leave; `None` when it waits for something else.
+    fn launch_due(&self) -> Option<Instant> {
+        self.queue.front()?;
+        let pacing = &self.servers.get(self.next_server(0)?)?.pacing;
+        pacing.allows_from().filter(|_| pacing.has_room())
     }
 
     fn start(&mut self, now: Instant, question: Question, server: usize, is_probe: bool) {
@@ -87,7 +103,9 @@ impl Engine {
         };
         self.timers.insert((flight.due, key));
         self.flights.insert(key, flight);
-        self.probes = self.probes.saturating_add(usize::from(is_probe));
+        if !is_probe && let Some(server) = self.servers.get_mut(server) {
+            server.pacing.enter();
+        }
         self.transmit(now, key);
     }
 
@@ -116,7 +134,7 @@ impl Engine {
             let connection = server.connection.as_ref()?;
             Some(connection.expires_at(timing.tcp_patience, timing.tcp_idle))
         });
-        connections.chain(timer).min()
+        connections.chain(timer).chain(self.launch_due()).min()
     }
 
     /// Does everything that is due.
@@ -178,15 +196,28 @@ impl Engine {
         let next = self.next_server(position.saturating_add(1));
         match next.filter(|_| !is_probe) {
             Some(server) => {
-                if let Some(flight) = self.flights.get_mut(&key) {
-                    flight.turn_to(server, now);
-                }
+                self.turn_to(now, key, server);
                 self.transmit(now, key);
             }
             // A late reply still counts, of the servers asked before too.
             None if is_silent && !self.is_down(position) => self.set_due(key, deadline),
             None => self.finish(key, None),
         }
+    }
+
+    /// Begins this flight's turn at another server.
+    pub(crate) fn turn_to(&mut self, now: Instant, key: FlightKey, position: usize) {
+        let Some(flight) = self.flights.get_mut(&key) else {
+            return;
+        };
+        if let Some(left) = self.servers.get_mut(flight.server) {
+            left.pacing.leave();
+        }
+        // Its window does not hold up what another server failed to answer in time.
+        if let Some(server) = self.servers.get_mut(position) {
+            server.pacing.enter();
+        }
+        flight.turn_to(position, now);
     }
 
     /// Ends the turn at this server at once, provided that another one can be asked.
@@ -264,11 +295,11 @@ impl Engine {
         };
         self.timers.remove(&(flight.due, key));
         if flight.is_probe {
-            self.probes = self.probes.saturating_sub(1);
             return;
         }
         let server = self.servers.get_mut(flight.server);
         let source = server.map(|server| {
+            server.pacing.leave();
             if let Some(connection) = &mut server.connection {
                 connection.forget(key);
             }

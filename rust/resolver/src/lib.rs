@@ -15,6 +15,7 @@ mod engine;
 mod event_loop;
 mod flight;
 mod live;
+mod pacing;
 mod query;
 mod reception;
 mod reply;
@@ -23,7 +24,6 @@ mod settings;
 mod sockets;
 pub mod store;
 mod system;
-
 mod transmission;
 
 pub use counters::Statistics;

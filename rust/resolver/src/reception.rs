@@ -42,6 +42,7 @@ impl Engine {
         match fit {
             Fit::Whole => {
                 server.note_kept_case();
+                server.pacing.note_success();
                 self.receive_reply(now, position, key, octets);
             }
             Fit::Bare => self.receive_bare_error(now, position, key, octets),
@@ -167,10 +168,12 @@ impl Engine {
         if is_over_tcp || self.flights.get(&key).is_some_and(|flight| flight.is_probe) {
             return self.fail(now, position, key, Outcome::Truncated);
         }
-        if let Some(flight) = self.flights.get_mut(&key)
-            && flight.server != position
+        if self
+            .flights
+            .get(&key)
+            .is_some_and(|flight| flight.server != position)
         {
-            flight.turn_to(position, now);
+            self.turn_to(now, key, position);
         }
         let fault = self.fault(position, Outcome::Truncated);
         self.switch_to_tcp(now, key, Some(fault));

@@ -2,17 +2,28 @@
 //!
 //! Knows no socket and reads no file (that is `system`).
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// UDP sockets a server: 16 random ports leave a blind forger 0.5 % a window without 0x20, 256 are for later.
-const SOCKETS_PER_SERVER: usize = 16;
+use crate::pacing::Pacing;
+
+/// UDP sockets for a server on loopback, where nobody forges who could not do worse.
+const LOOPBACK_SOCKETS: usize = 16;
+/// UDP sockets for any other server: with 12 letters of 0x20 a blind forger has 7 in 100 million a window.
+const REMOTE_SOCKETS: usize = 256;
 /// Questions by one port before it is replaced, so that a port that was found out serves few of them.
 const QUESTIONS_PER_SOCKET: u32 = 10_000;
-/// Questions in flight: a recursive server queues some thousands, and half of what it queues may be thrown out.
-const IN_FLIGHT_LIMIT: usize = 256;
+/// Questions in flight at one server to begin with: it queues some thousands, and may throw out half of its queue.
+const IN_FLIGHT_START: usize = 256;
+/// Questions in flight at a server on loopback that answers them all.
+const LOOPBACK_IN_FLIGHT_LIMIT: usize = 1024;
+/// Questions in flight at any other server: others use it too.
+const REMOTE_IN_FLIGHT_LIMIT: usize = 256;
+/// Questions a second to a server that is not on loopback: public resolvers allow some 1,500 an address.
+const REMOTE_RATE: u32 = 1000;
 /// Questions in a row without any reply after which a server counts as down.
 const BREAKER_THRESHOLD: u32 = 20;
 
@@ -62,10 +73,17 @@ pub struct Settings {
     pub servers: Vec<SocketAddr>,
     /// How long to wait.
     pub timing: Timing,
-    /// Questions in flight at a time; the rest queue.
-    pub in_flight_limit: usize,
-    /// UDP sockets, each with its own random port, for each server.
-    pub sockets_per_server: usize,
+    /// Questions in flight at a server to begin with; the rest queue. Each reply allows one more, a loss halves it.
+    pub in_flight_start: usize,
+    /// Questions in flight at a server at most; `None` = 1,024 on loopback, 256 elsewhere.
+    pub in_flight_limit: Option<usize>,
+    /// Questions a second to a server, retransmissions included; 0 = any number, `None` = any on loopback, 1,000
+    /// elsewhere.
+    pub rate_limit: Option<u32>,
+    /// UDP sockets, each with its own random port, for each server; `None` = 16 on loopback, 256 elsewhere.
+    pub sockets_per_server: Option<usize>,
+    /// Ports that are never bound, for other programs of the host need them (RFC 5452 §9.2).
+    pub avoided_ports: BTreeSet<u16>,
     /// Questions after which a port is replaced.
     pub questions_per_socket: u32,
     /// Unanswered questions in a row after which a server counts as down.
@@ -80,12 +98,38 @@ impl Settings {
         Self {
             servers,
             timing: Timing::default(),
-            in_flight_limit: IN_FLIGHT_LIMIT,
-            sockets_per_server: SOCKETS_PER_SERVER,
+            in_flight_start: IN_FLIGHT_START,
+            in_flight_limit: None,
+            rate_limit: None,
+            sockets_per_server: None,
+            avoided_ports: BTreeSet::new(),
             questions_per_socket: QUESTIONS_PER_SOCKET,
             breaker_threshold: BREAKER_THRESHOLD,
             wants_authenticated_data: false,
         }
+    }
+
+    /// How many sockets are used for this server.
+    pub(crate) fn socket_count(&self, server: SocketAddr) -> usize {
+        self.sockets_per_server
+            .unwrap_or(if server.ip().is_loopback() {
+                LOOPBACK_SOCKETS
+            } else {
+                REMOTE_SOCKETS
+            })
+            .max(1)
+    }
+
+    /// How much this server is given at a time.
+    pub(crate) fn pacing(&self, server: SocketAddr) -> Pacing {
+        let (limit, rate) = if server.ip().is_loopback() {
+            (LOOPBACK_IN_FLIGHT_LIMIT, 0)
+        } else {
+            (REMOTE_IN_FLIGHT_LIMIT, REMOTE_RATE)
+        };
+        let limit = self.in_flight_limit.unwrap_or(limit);
+        let start = self.in_flight_start.min(limit);
+        Pacing::new(start, limit, self.rate_limit.unwrap_or(rate))
     }
 }
 

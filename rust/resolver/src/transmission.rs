@@ -38,13 +38,22 @@ impl Engine {
         };
         let compose = |id, dice: &mut _| query::compose(&flight.question, id, manner, dice);
         let left_by = server.sockets.send(now, key, &mut self.dice, compose);
+        server.pacing.note_sent(now);
         let is_retry = flight.attempts > 0;
+        if let Some(lost) = flight.sent.last().filter(|_| is_retry) {
+            server.pacing.note_loss(lost.at, now);
+        }
         flight.attempts = flight.attempts.saturating_add(1);
         let due = flight.next_due(&self.settings.timing);
         let is_sent = left_by.is_ok();
         if let Ok((socket, id)) = left_by {
             let server = flight.server;
-            flight.sent.push(Sent { server, socket, id });
+            flight.sent.push(Sent {
+                server,
+                socket,
+                id,
+                at: now,
+            });
             count(&self.counters.sent);
         }
         if is_retry {
@@ -117,6 +126,7 @@ impl Engine {
             question: query.question,
         };
         connection.push(now, id, pending, &query.octets);
+        server.pacing.note_sent(now);
         count(&self.counters.sent_over_tcp);
         Ok(())
     }
