@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import pickle
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from mailauth_fast import (
     Answer,
     LiveResolver,
+    MailauthError,
     Question,
     ResolverUnavailable,
     StaticResolver,
@@ -91,6 +94,45 @@ def test_the_command_line_asks_a_server_by_address(server: FaultServer, tmp_path
     dns = ["--dns", f"127.0.0.1:{server.port}"]
     done = subprocess.run([*command, *dns], capture_output=True, check=True, timeout=60)
     assert json.loads(done.stdout)["dmarc"]["policy"] == "reject"
+
+
+def test_figures_of_each_server_are_told(server: FaultServer) -> None:
+    resolver = LiveResolver([f"127.0.0.1:{server.port}", "127.0.0.1:9"], rate=0)
+    verifier = Verifier(resolver, workers=1)
+    verifier.check_host("192.0.2.1", "mx.example.net", "a@long.example")
+    first, second = resolver.statistics()
+    assert first.address == server.address
+    assert (first.truncated, first.sent_over_tcp, first.unanswered) == (1, 1, 0)
+    assert first.received == first.sent + first.sent_over_tcp
+    assert 0 < first.median_seconds <= first.percentile_99_seconds <= first.longest_seconds
+    assert second.sent == second.received == 0
+
+
+def test_questions_leave_by_the_ports_that_are_allowed(server: FaultServer) -> None:
+    avoided = [port for port in range(65536) if port % 16 != 7]
+    resolver = LiveResolver([server.address], sockets=8, avoided_ports=avoided)
+    verifier = Verifier(pickle.loads(pickle.dumps(resolver)), workers=1)  # noqa: S301 - our own
+    for number in range(64):
+        verifier.check_host("192.0.2.1", "mx.example.net", f"a@n{number}.example")
+    ports = {asked.client[1] for asked in server.asked}
+    assert len(ports) == 8
+    assert {port % 16 for port in ports} == {7}
+
+
+def test_a_rate_is_kept(server: FaultServer) -> None:
+    resolver = LiveResolver([server.address], rate=200)
+    names = [f"a@n{number}.example" for number in range(60)]
+    begun = time.monotonic()
+    verifier = Verifier(resolver, workers=1)
+    for name in names:
+        verifier.check_host("192.0.2.1", "mx.example.net", name)
+    assert time.monotonic() - begun >= (60 - 1) / 200 - 0.05
+
+
+@pytest.mark.parametrize("options", [{"rate": -1}, {"in_flight": -1}, {"avoided_ports": [65536]}])
+def test_numbers_out_of_range_are_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(MailauthError, match="65535"):
+        LiveResolver(["127.0.0.1"], **options)
 
 
 def test_no_address_is_refused() -> None:

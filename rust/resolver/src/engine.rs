@@ -240,7 +240,7 @@ impl Engine {
             return;
         }
         let (position, since) = (flight.server, flight.turn_began_at);
-        count(&self.counters.unanswered);
+        self.counters.count(position, |server| &server.unanswered);
         let server = self.servers.get_mut(position);
         if server.is_some_and(|server| server.note_silence(since, now, &self.settings)) {
             self.break_off(now, position);
@@ -268,9 +268,10 @@ impl Engine {
 
     /// A matching reply came from this server.
     pub(crate) fn note_reply(&mut self, now: Instant, position: usize) {
-        count(&self.counters.received);
+        self.counters.count(position, |server| &server.received);
         if let Some(server) = self.servers.get_mut(position) {
             server.note_reply(now);
+            self.counters.tell_window(position, server.pacing.window());
             self.counters.is_broken.store(false, Ordering::Relaxed);
         }
     }

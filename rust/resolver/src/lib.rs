@@ -14,6 +14,7 @@ mod dice;
 mod engine;
 mod event_loop;
 mod flight;
+mod latency;
 mod live;
 mod pacing;
 mod query;
@@ -26,7 +27,8 @@ pub mod store;
 mod system;
 mod transmission;
 
-pub use counters::Statistics;
+pub use counters::{ServerStatistics, Statistics};
+pub use latency::Latency;
 pub use live::LiveResolver;
 pub use settings::{Settings, SettingsError, Timing};
 pub use system::parse_server;

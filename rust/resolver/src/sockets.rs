@@ -36,6 +36,8 @@ pub(crate) struct Pending {
     pub(crate) flight: FlightKey,
     /// The question section as sent.
     pub(crate) question: Box<[u8]>,
+    /// When it left.
+    pub(crate) sent_at: Instant,
 }
 
 struct Slot {
@@ -105,7 +107,12 @@ impl Sockets {
         }
         slot.sent = slot.sent.saturating_add(1);
         let question = query.question;
-        slot.pending.insert(id, Pending { flight, question });
+        let pending = Pending {
+            flight,
+            question,
+            sent_at: now,
+        };
+        slot.pending.insert(id, pending);
         Ok((key, id))
     }
 

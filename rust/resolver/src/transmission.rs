@@ -8,7 +8,6 @@ use std::time::Instant;
 use mailauth_core::dns::{Answer, Outcome};
 
 use crate::connection::Connection;
-use crate::counters::count;
 use crate::engine::Engine;
 use crate::flight::{FlightKey, Sent, Transport};
 use crate::query::{self, Manner};
@@ -42,6 +41,8 @@ impl Engine {
         let is_retry = flight.attempts > 0;
         if let Some(lost) = flight.sent.last().filter(|_| is_retry) {
             server.pacing.note_loss(lost.at, now);
+            self.counters
+                .tell_window(flight.server, server.pacing.window());
         }
         flight.attempts = flight.attempts.saturating_add(1);
         let due = flight.next_due(&self.settings.timing);
@@ -54,10 +55,10 @@ impl Engine {
                 id,
                 at: now,
             });
-            count(&self.counters.sent);
-        }
-        if is_retry {
-            count(&self.counters.retried);
+            self.counters.count(server, |server| &server.sent);
+            if is_retry {
+                self.counters.count(server, |server| &server.retried);
+            }
         }
         self.set_due(key, due);
         if !is_sent {
@@ -124,10 +125,12 @@ impl Engine {
         let pending = Pending {
             flight: key,
             question: query.question,
+            sent_at: now,
         };
         connection.push(now, id, pending, &query.octets);
         server.pacing.note_sent(now);
-        count(&self.counters.sent_over_tcp);
+        self.counters
+            .count(flight.server, |server| &server.sent_over_tcp);
         Ok(())
     }
 

@@ -34,7 +34,7 @@ fn rig(servers: usize, change: impl Fn(&mut Settings)) -> Rig {
     let (sender, answers) = channel();
     let sender = Mutex::new(sender);
     Rig {
-        engine: Engine::new(settings, Arc::<Counters>::default()),
+        engine: Engine::new(settings.clone(), Arc::new(Counters::new(&settings.servers))),
         servers,
         start: Instant::now(),
         deliver: Arc::new(move |question, answer| {
@@ -101,7 +101,7 @@ fn a_silent_server_is_asked_at_0_2_and_5_seconds_and_given_up_at_10() {
     assert_eq!(sent, [1, 1, 1, 0]);
     assert_eq!(rig.outcomes(), [Outcome::Timeout]);
     assert_eq!(rig.due_in(), None);
-    assert_eq!(rig.engine.counters.statistics().retried, 2);
+    assert_eq!(rig.engine.counters.statistics().total.retried, 2);
 }
 
 #[test]
