@@ -62,7 +62,9 @@ impl Engine {
     pub(crate) fn launch(&mut self, now: Instant) {
         while !self.queue.is_empty() {
             // A probe is a copy of some question, so what waits may be probed with while it waits.
-            if let Some(question) = self.queue.front().cloned() {
+            if self.servers.iter().any(Server::is_down)
+                && let Some(question) = self.queue.front().cloned()
+            {
                 self.probe(now, &question);
             }
             let server = self.next_server(0);

@@ -10,6 +10,7 @@
 mod answer;
 mod connection;
 mod counters;
+mod datagrams;
 mod dice;
 mod engine;
 mod event_loop;

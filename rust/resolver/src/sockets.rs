@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::socket::{setsockopt, sockopt};
 
+use crate::datagrams::Datagrams;
 use crate::dice::Dice;
 use crate::flight::FlightKey;
 use crate::query::Query;
@@ -45,6 +46,35 @@ struct Slot {
     opened_at: Instant,
     sent: u32,
     pending: BTreeMap<u16, Pending>,
+    /// What has not left yet, with its id.
+    outgoing: Vec<(u16, Vec<u8>)>,
+}
+
+impl Slot {
+    /// Sends until nothing is left or the system takes no more for now.
+    ///
+    /// # Errors
+    /// Some datagrams were refused; they are lost, the others have left.
+    fn flush(&mut self, datagrams: &mut Datagrams) -> io::Result<()> {
+        let (mut result, mut was_refused) = (Ok(()), false);
+        while !self.outgoing.is_empty() {
+            let octets = self.outgoing.iter().map(|(_, octets)| octets.as_slice());
+            match datagrams.send(&self.socket, octets) {
+                Ok(sent) => {
+                    self.outgoing.drain(..sent.min(self.outgoing.len()));
+                    was_refused = false;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                // What an earlier datagram caused is reported by the next call: only a second error is about this one.
+                Err(_) if !was_refused => was_refused = true,
+                Err(error) => {
+                    self.outgoing.remove(0);
+                    result = Err(error);
+                }
+            }
+        }
+        result
+    }
 }
 
 /// When a port is replaced.
@@ -67,6 +97,8 @@ pub(crate) struct Sockets {
     active: Vec<SocketKey>,
     /// Those, and the replaced ones whose questions are still in flight.
     open: BTreeMap<SocketKey, Slot>,
+    /// Those that hold something which has not left yet.
+    unsent: Vec<SocketKey>,
     next_key: u64,
 }
 
@@ -82,14 +114,16 @@ impl Sockets {
             avoided_ports,
             active: Vec::new(),
             open: BTreeMap::new(),
+            unsent: Vec::new(),
             next_key: 0,
         }
     }
 
-    /// Sends a question by a socket and under an id that nobody can foresee; `compose` puts the id in.
+    /// Puts a question on a socket and under an id that nobody can foresee; `compose` puts the id in. It leaves with
+    /// the next [`Sockets::flush`].
     ///
     /// # Errors
-    /// No socket could be opened or the system refused to send: to the question that is a lost datagram.
+    /// No socket could be opened: to the question that is a lost datagram.
     pub(crate) fn send(
         &mut self,
         now: Instant,
@@ -101,10 +135,10 @@ impl Sockets {
         let slot = self.open.get_mut(&key).ok_or(io::ErrorKind::NotFound)?;
         let id = unused_id(&slot.pending, dice)?;
         let query = compose(id, dice)?;
-        // An error that an earlier datagram caused is reported by the next call: only a second one is about this.
-        if slot.socket.send(&query.octets).is_err() {
-            slot.socket.send(&query.octets)?;
+        if slot.outgoing.is_empty() {
+            self.unsent.push(key);
         }
+        slot.outgoing.push((id, query.octets));
         slot.sent = slot.sent.saturating_add(1);
         let question = query.question;
         let pending = Pending {
@@ -114,6 +148,23 @@ impl Sockets {
         };
         slot.pending.insert(id, pending);
         Ok((key, id))
+    }
+
+    /// Lets everything leave that was put on a socket; returns the sockets whose datagrams the system refuses.
+    pub(crate) fn flush(&mut self, datagrams: &mut Datagrams) -> Vec<SocketKey> {
+        let mut refused = Vec::new();
+        for key in std::mem::take(&mut self.unsent) {
+            let Some(slot) = self.open.get_mut(&key) else {
+                continue;
+            };
+            if slot.flush(datagrams).is_err() {
+                refused.push(key);
+            }
+            if !slot.outgoing.is_empty() {
+                self.unsent.push(key);
+            }
+        }
+        refused
     }
 
     /// A random socket among the active ones, a fresh one where the chosen is missing or worn.
@@ -149,6 +200,7 @@ impl Sockets {
             opened_at: now,
             sent: 0,
             pending: BTreeMap::new(),
+            outgoing: Vec::new(),
         };
         self.open.insert(key, slot);
         key
@@ -191,24 +243,25 @@ impl Sockets {
     pub(crate) fn forget(&mut self, key: SocketKey, id: u16) {
         if let Some(slot) = self.open.get_mut(&key) {
             slot.pending.remove(&id);
+            slot.outgoing.retain(|(waiting, _)| *waiting != id);
         }
         self.close_if_drained(key);
     }
 
-    /// One datagram of the server.
+    /// Some datagrams of the server.
     ///
     /// # Errors
     /// `WouldBlock` when there is none; anything else is the network's word on what was sent.
-    pub(crate) fn receive(&self, key: SocketKey, buffer: &mut [u8]) -> io::Result<usize> {
+    pub(crate) fn receive(&self, key: SocketKey, datagrams: &mut Datagrams) -> io::Result<()> {
         let slot = self.open.get(&key).ok_or(io::ErrorKind::WouldBlock)?;
-        slot.socket.recv(buffer)
+        datagrams.receive(&slot.socket)
     }
 
-    /// The descriptors to wait for.
-    pub(crate) fn descriptors(&self) -> impl Iterator<Item = (SocketKey, BorrowedFd<'_>)> {
+    /// The descriptors to wait for, and whether datagrams wait for room there.
+    pub(crate) fn descriptors(&self) -> impl Iterator<Item = (SocketKey, BorrowedFd<'_>, bool)> {
         self.open
             .iter()
-            .map(|(key, slot)| (*key, slot.socket.as_fd()))
+            .map(|(key, slot)| (*key, slot.socket.as_fd(), !slot.outgoing.is_empty()))
     }
 }
 
@@ -264,7 +317,7 @@ mod tests {
     use std::net::UdpSocket;
     use std::time::{Duration, Instant};
 
-    use super::{Rotation, Sockets};
+    use super::{Datagrams, Rotation, Sockets};
     use crate::dice::Dice;
     use crate::flight::FlightKey;
     use crate::query::Query;
@@ -289,6 +342,7 @@ mod tests {
         let (key, id) = sockets
             .send(now, FlightKey::default(), dice, compose)
             .unwrap();
+        assert_eq!(sockets.flush(&mut Datagrams::new()), []);
         sockets.forget(key, id);
         let mut buffer = [0; 2];
         server.recv_from(&mut buffer).unwrap().1.port()

@@ -8,6 +8,7 @@ use std::time::Instant;
 use mailauth_core::dns::{Answer, Outcome};
 
 use crate::connection::Connection;
+use crate::datagrams::Datagrams;
 use crate::engine::Engine;
 use crate::flight::{FlightKey, Sent, Transport};
 use crate::query::{self, Manner};
@@ -63,6 +64,18 @@ impl Engine {
         self.set_due(key, due);
         if !is_sent {
             self.give_up_turn(now, key);
+        }
+    }
+
+    /// Lets everything leave that was put on a socket since the last time.
+    pub(crate) fn flush(&mut self, now: Instant, datagrams: &mut Datagrams) {
+        for position in 0..self.servers.len() {
+            let Some(server) = self.servers.get_mut(position) else {
+                return;
+            };
+            for socket in server.sockets.flush(datagrams) {
+                self.receive_refusal(now, position, socket);
+            }
         }
     }
 

@@ -10,6 +10,7 @@ use mailauth_core::domain::Domain;
 
 use super::Engine;
 use crate::counters::Counters;
+use crate::datagrams::Datagrams;
 use crate::flight::Asker;
 use crate::settings::Settings;
 
@@ -60,6 +61,7 @@ impl Rig {
         let now = self.start + Duration::from_millis(milliseconds);
         self.engine.tick(now);
         self.engine.launch(now);
+        self.engine.flush(now, &mut Datagrams::new());
     }
 
     /// The questions that have reached a server since the last look.
