@@ -58,7 +58,7 @@ def build() -> None:
 @contextmanager
 def responder(*arguments: str) -> Iterator[int]:
     """Run the least possible server; gives its port."""
-    command = [EXAMPLES / "respond", *arguments]
+    command = [str(EXAMPLES / "respond"), *arguments]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None  # noqa: S101 - asked for above
         assert process.stdout is not None  # noqa: S101
@@ -66,6 +66,7 @@ def responder(*arguments: str) -> Iterator[int]:
             yield int(process.stdout.readline())
         finally:
             process.stdin.close()
+            process.stdout.read()
 
 
 def asked(command: Path, port: int, count: int) -> float:
@@ -74,7 +75,7 @@ def asked(command: Path, port: int, count: int) -> float:
     Raises:
         Wrong: some question was not answered.
     """
-    arguments = [command, f"127.0.0.1:{port}", str(count), str(IN_FLIGHT)]
+    arguments = [str(command), f"127.0.0.1:{port}", str(count), str(IN_FLIGHT)]
     done = json.loads(subprocess.run(arguments, capture_output=True, check=True).stdout)
     if done["found"] != count:
         raise Wrong(f"{command.name} found {done['found']} of {count}")

@@ -108,7 +108,7 @@ class LiveResolver:
         nameservers: `ADDRESS`, `ADDRESS:PORT` or `[IPV6]:PORT`; `None` = the system's.
         in_flight: questions in flight at a server at most; `None` = 1,024 on loopback, 256 else.
         rate: questions a second to a server, 0 = any number; `None` = 1,000 off loopback.
-        sockets: UDP sockets, and so ports, a server; `None` = 16 on loopback, 256 elsewhere.
+        sockets: UDP sockets, and so ports, a server; `None` = 4 on loopback, 256 elsewhere.
         avoided_ports: local ports never to use (1024 to 65535; lower ones are never used).
 
     Raises:

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use crate::pacing::Pacing;
 
-/// UDP sockets for a server on loopback, where nobody forges who could not do worse.
-const LOOPBACK_SOCKETS: usize = 16;
+/// UDP sockets for a server on loopback, where only a local user could forge, and large batches save system calls.
+const LOOPBACK_SOCKETS: usize = 4;
 /// UDP sockets for any other server: with 12 letters of 0x20 a blind forger has 7 in 100 million a window.
 const REMOTE_SOCKETS: usize = 256;
 /// Questions by one port before it is replaced, so that a port that was found out serves few of them.
@@ -80,7 +80,7 @@ pub struct Settings {
     /// Questions a second to a server, retransmissions included; 0 = any number, `None` = any on loopback, 1,000
     /// elsewhere.
     pub rate_limit: Option<u32>,
-    /// UDP sockets, each with its own random port, for each server; `None` = 16 on loopback, 256 elsewhere.
+    /// UDP sockets, each with its own random port, for each server; `None` = 4 on loopback, 256 elsewhere.
     pub sockets_per_server: Option<usize>,
     /// Ports that are never bound, for other programs of the host need them (RFC 5452 §9.2).
     pub avoided_ports: BTreeSet<u16>,
