@@ -43,6 +43,19 @@ impl LiveResolver {
         Ok(Self(Arc::new(resolver)))
     }
 
+    /// For tests: the defaults for these servers, and all timers so many times as fast.
+    #[staticmethod]
+    #[expect(clippy::needless_pass_by_value, reason = "pyo3 makes the list")]
+    fn hastened(nameservers: Vec<String>, factor: u32) -> PyResult<Self> {
+        let settings = mailauth_resolver::Settings::servers(&nameservers).map(|mut settings| {
+            settings.timing = settings.timing.hastened(factor);
+            settings
+        });
+        let resolver = settings.and_then(mailauth_resolver::LiveResolver::new);
+        let resolver = resolver.map_err(|error| Fault::Resolver(error.to_string()))?;
+        Ok(Self(Arc::new(resolver)))
+    }
+
     /// The figures of each server: its address, then those of `ServerStatistics` in Rust, latencies in seconds.
     fn statistics(&self) -> Vec<(String, [u64; 8], [f64; 4])> {
         let figures = |(address, figures): (SocketAddr, ServerStatistics)| {

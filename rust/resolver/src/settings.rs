@@ -65,6 +65,24 @@ impl Default for Timing {
     }
 }
 
+impl Timing {
+    /// Everything so many times as fast: for tests that wait for time-outs.
+    #[must_use]
+    pub fn hastened(&self, factor: u32) -> Self {
+        let faster = |wait: Duration| wait.checked_div(factor).unwrap_or(wait);
+        Self {
+            retries: self.retries.iter().copied().map(faster).collect(),
+            server_patience: faster(self.server_patience),
+            question_deadline: faster(self.question_deadline),
+            tcp_patience: faster(self.tcp_patience),
+            tcp_idle: faster(self.tcp_idle),
+            probe_interval: faster(self.probe_interval),
+            socket_lifetime: faster(self.socket_lifetime),
+            peculiarity_memory: faster(self.peculiarity_memory),
+        }
+    }
+}
+
 /// What a [`LiveResolver`](crate::LiveResolver) is made of.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -158,4 +176,44 @@ pub enum SettingsError {
         /// The text as given.
         text: String,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Settings, Timing};
+
+    #[test]
+    fn hastened_timers_keep_their_order() {
+        let timing = Timing::default().hastened(100);
+        let milliseconds: Vec<u128> = timing.retries.iter().map(Duration::as_millis).collect();
+        assert_eq!(milliseconds, [20, 50]);
+        assert_eq!(timing.server_patience.as_millis(), 70);
+        assert_eq!(timing.question_deadline.as_millis(), 100);
+        assert_eq!(
+            Timing::default().hastened(0).retries,
+            Timing::default().retries
+        );
+    }
+
+    #[test]
+    fn servers_off_loopback_get_many_sockets_few_questions_and_a_rate() {
+        let settings = Settings::new(Vec::new());
+        for (address, sockets, is_limited) in [
+            ("127.0.0.1:53", 4, false),
+            ("[::1]:53", 4, false),
+            ("192.0.2.1:53", 256, true),
+        ] {
+            let address = address.parse().unwrap();
+            let mut pacing = settings.pacing(address);
+            assert_eq!(settings.socket_count(address), sockets);
+            pacing.note_sent(std::time::Instant::now());
+            assert_eq!(pacing.allows_from().is_some(), is_limited);
+            for _ in 0..2000 {
+                pacing.note_success();
+            }
+            assert_eq!(pacing.window(), if is_limited { 256 } else { 1024 });
+        }
+    }
 }
