@@ -159,7 +159,7 @@ def test_a_fault_changes_nothing_or_is_a_temperror(fault: str, word: str) -> Non
         ("chain-8", "none"),
         ("chain-9", "temperror"),
         ("poison", "none"),
-        ("big-60000", "none"),
+        ("big-9000", "none"),
     ],
 )
 def test_what_a_reply_says_decides(name: str, word: str) -> None:
