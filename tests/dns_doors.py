@@ -175,7 +175,8 @@ async def _over_udp(door: Door) -> AsyncIterator[None]:
 async def _over_quic(door: Door, key: Path) -> AsyncIterator[None]:
     """Serve RFC 9250: one question a stream."""
     # Not on every machine that runs these tests.
-    from aioquic.asyncio import QuicConnectionProtocol, serve  # noqa: PLC0415
+    from aioquic.asyncio.protocol import QuicConnectionProtocol  # noqa: PLC0415
+    from aioquic.asyncio.server import serve  # noqa: PLC0415
     from aioquic.quic.configuration import QuicConfiguration  # noqa: PLC0415
     from aioquic.quic.events import StreamDataReceived  # noqa: PLC0415
 
@@ -190,7 +191,8 @@ async def _over_quic(door: Door, key: Path) -> AsyncIterator[None]:
     configuration = QuicConfiguration(is_client=False, alpn_protocols=["doq"])
     configuration.load_cert_chain(door.certificate, key)
     server = await serve("127.0.0.1", 0, configuration=configuration, create_protocol=Conversation)
-    door.port = server._transport.get_extra_info("sockname")[1]  # noqa: SLF001
+    transport = cast("asyncio.DatagramTransport", server._transport)  # noqa: SLF001
+    door.port = transport.get_extra_info("sockname")[1]
     try:
         yield
     finally:

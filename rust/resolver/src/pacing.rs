@@ -158,7 +158,8 @@ mod tests {
         }
         assert!((1000..=1051).contains(&sent), "{sent}");
         let free = pacing.allows_from().unwrap();
-        assert!(!pacing.allows(free - Duration::from_micros(1)) && pacing.allows(free));
+        let just_before = free.checked_sub(Duration::from_micros(1)).unwrap();
+        assert!(!pacing.allows(just_before) && pacing.allows(free));
     }
 
     #[test]

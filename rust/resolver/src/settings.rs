@@ -8,12 +8,16 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use nix::sys::resource::{Resource, getrlimit};
+
 use crate::pacing::Pacing;
 
 /// UDP sockets for a server on loopback, where only a local user could forge, and large batches save system calls.
 const LOOPBACK_SOCKETS: usize = 4;
 /// UDP sockets for any other server: with 12 letters of 0x20 a blind forger has 7 in 100 million a window.
 const REMOTE_SOCKETS: usize = 256;
+/// Part of the process's file descriptors that the sockets may take: the usual 1,024 make 256 for one server.
+const DESCRIPTOR_FRACTION: u64 = 4;
 /// Questions by one port before it is replaced, so that a port that was found out serves few of them.
 const QUESTIONS_PER_SOCKET: u32 = 10_000;
 /// Questions in flight at one server to begin with: it queues some thousands, and may throw out half of its queue.
@@ -133,9 +137,17 @@ impl Settings {
             .unwrap_or(if server.ip().is_loopback() {
                 LOOPBACK_SOCKETS
             } else {
-                REMOTE_SOCKETS
+                REMOTE_SOCKETS.min(self.descriptor_share())
             })
             .max(1)
+    }
+
+    /// How many descriptors each server may take, when all together are to leave most of them to others.
+    fn descriptor_share(&self) -> usize {
+        let (soft, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or_default();
+        let servers = u64::try_from(self.servers.len().max(1)).unwrap_or(u64::MAX);
+        let share = soft.checked_div(servers.saturating_mul(DESCRIPTOR_FRACTION));
+        usize::try_from(share.unwrap_or_default()).unwrap_or(usize::MAX)
     }
 
     /// How much this server is given at a time.
@@ -198,12 +210,24 @@ mod tests {
     }
 
     #[test]
+    fn all_servers_together_take_a_quarter_of_the_descriptors() {
+        let one = Settings::new(Vec::new()).descriptor_share();
+        let servers = vec!["192.0.2.1:53".parse().unwrap(); 4];
+        let share = Settings::new(servers).descriptor_share();
+        assert!(share > 0 && share.abs_diff(one / 4) <= 1, "{share} {one}");
+    }
+
+    #[test]
     fn servers_off_loopback_get_many_sockets_few_questions_and_a_rate() {
         let settings = Settings::new(Vec::new());
         for (address, sockets, is_limited) in [
             ("127.0.0.1:53", 4, false),
             ("[::1]:53", 4, false),
-            ("192.0.2.1:53", 256, true),
+            (
+                "192.0.2.1:53",
+                settings.descriptor_share().clamp(1, 256),
+                true,
+            ),
         ] {
             let address = address.parse().unwrap();
             let mut pacing = settings.pacing(address);
