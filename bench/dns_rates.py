@@ -69,13 +69,13 @@ def responder(*arguments: str) -> Iterator[int]:
             process.stdout.read()
 
 
-def asked(command: Path, port: int, count: int) -> float:
+def asked(command: Path, port: int, count: int, *options: str) -> float:
     """Return questions a second of a program that prints `seconds` and `found`.
 
     Raises:
         Wrong: some question was not answered.
     """
-    arguments = [str(command), f"127.0.0.1:{port}", str(count), str(IN_FLIGHT)]
+    arguments = [str(command), f"127.0.0.1:{port}", str(count), str(IN_FLIGHT), *options]
     done = json.loads(subprocess.run(arguments, capture_output=True, check=True).stdout)
     if done["found"] != count:
         raise Wrong(f"{command.name} found {done['found']} of {count}")
@@ -87,9 +87,9 @@ def ours(port: int) -> float:
     return asked(EXAMPLES / "ask", port, COUNT)
 
 
-def hickory(port: int) -> float:
-    """Return questions a second of hickory-resolver."""
-    return asked(HICKORY_TARGET / "release/peer-hickory", port, HICKORY_COUNT)
+def hickory(port: int, *options: str) -> float:
+    """Return questions a second of hickory-resolver: on one thread, as ours is, or `all-cores`."""
+    return asked(HICKORY_TARGET / "release/peer-hickory", port, HICKORY_COUNT, *options)
 
 
 def dnsperf(port: int, names: Path) -> float:
@@ -128,18 +128,22 @@ def dnspython(port: int) -> float:
 
 def beside_peers() -> list[Row]:
     """Compare with hickory-resolver and dnspython before a server that is never the limit."""
-    speeds: dict[str, list[float]] = {"ours": [], "hickory": [], "dnspython": []}
+    named = ("ours", "hickory", "hickory on all cores", "dnspython")
+    speeds: dict[str, list[float]] = {name: [] for name in named}
     with responder() as port:
         ours(port)
         for _ in range(ROUNDS):
             speeds["ours"].append(ours(port))
             speeds["hickory"].append(hickory(port))
+            speeds["hickory on all cores"].append(hickory(port, "all-cores"))
             speeds["dnspython"].append(dnspython(port))
     for name, values in speeds.items():
         say(f"minimal responder: {name} {statistics.median(values):,.0f} questions/s")
+    all_cores = ratio(speeds["ours"], speeds["hickory on all cores"])
     return [
         row("live-minimal-responder-per-second", statistics.median(speeds["ours"]), None),
         row("live-beside-hickory", ratio(speeds["ours"], speeds["hickory"]), 4),
+        row("live-beside-hickory-on-all-cores", all_cores, None),
         row("live-beside-dnspython", ratio(speeds["ours"], speeds["dnspython"]), 50),
     ]
 

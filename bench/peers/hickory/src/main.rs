@@ -1,7 +1,8 @@
-//! hickory-resolver asks one server for many names: `peer-hickory SERVER COUNT IN_FLIGHT [SUFFIX]`.
+//! hickory-resolver asks one server for many names: `peer-hickory SERVER COUNT IN_FLIGHT [all-cores]`.
 //!
 //! The names and the line of JSON are those of rust/resolver/examples/ask.rs; see bench/dns_rates.py. Its cache is
-//! off, for every name is asked once; its number of questions in flight at a connection is set to ours.
+//! off, for every name is asked once; its number of questions in flight at a connection is set to ours. On one thread,
+//! as our resolver is, or on all cores.
 
 use std::{error::Error, net::SocketAddr, sync::Arc, time::Instant};
 
@@ -11,7 +12,7 @@ use hickory_resolver::{
     net::runtime::TokioRuntimeProvider,
     proto::rr::RecordType,
 };
-use tokio::task::JoinSet;
+use tokio::{runtime::Builder, task::JoinSet};
 
 fn resolver(server: SocketAddr, in_flight: usize) -> Result<TokioResolver, Box<dyn Error>> {
     let mut named = NameServerConfig::udp_and_tcp(server.ip());
@@ -27,13 +28,21 @@ fn resolver(server: SocketAddr, in_flight: usize) -> Result<TokioResolver, Box<d
     Ok(builder.with_options(options).build()?)
 }
 
-#[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [server, count, in_flight, rest @ ..] = &arguments[..] else {
-        return Err("usage: peer-hickory SERVER COUNT IN_FLIGHT [SUFFIX]".into());
+    let runtime = if arguments.last().is_some_and(|last| last == "all-cores") {
+        Builder::new_multi_thread().enable_all().build()?
+    } else {
+        Builder::new_current_thread().enable_all().build()?
     };
-    let suffix: Arc<str> = rest.first().map_or("example", String::as_str).into();
+    runtime.block_on(ask(&arguments))
+}
+
+async fn ask(arguments: &[String]) -> Result<(), Box<dyn Error>> {
+    let [server, count, in_flight, ..] = arguments else {
+        return Err("usage: peer-hickory SERVER COUNT IN_FLIGHT [all-cores]".into());
+    };
+    let suffix: Arc<str> = "example".into();
     let (count, in_flight): (usize, usize) = (count.parse()?, in_flight.parse()?);
     let resolver = Arc::new(resolver(server.parse()?, in_flight)?);
     let begun = Instant::now();
