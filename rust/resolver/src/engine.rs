@@ -2,6 +2,7 @@
 //!
 //! Takes the time as an argument and never waits. RFC 5452 §5 (one question at a time), RFC 2308 §7 (failures).
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,6 +16,12 @@ use crate::flight::{Asker, Flight, FlightKey, Transport};
 use crate::server::Server;
 use crate::settings::Settings;
 
+/// Who waits for one question: nearly always one, who then costs no memory of his own.
+struct Askers {
+    first: Asker,
+    more: Vec<Asker>,
+}
+
 /// Everything the resolver's thread knows.
 pub(crate) struct Engine {
     pub(crate) settings: Settings,
@@ -23,7 +30,7 @@ pub(crate) struct Engine {
     pub(crate) flights: BTreeMap<FlightKey, Flight>,
     pub(crate) dice: Dice,
     /// Who waits for what, in flight or not. RFC 5452 §5: the same question twice in flight doubles a forger's chance.
-    askers: HashMap<Question, Vec<Asker>>,
+    askers: HashMap<Question, Askers>,
     queue: VecDeque<Question>,
     timers: BTreeSet<(Instant, FlightKey)>,
     next_key: FlightKey,
@@ -49,12 +56,18 @@ impl Engine {
 
     /// Takes questions in; they leave with the next [`Engine::launch`].
     pub(crate) fn accept(&mut self, askers: Vec<Asker>) {
+        self.askers.reserve(askers.len());
         for asker in askers {
-            let waiting = self.askers.entry(asker.question().clone()).or_default();
-            if waiting.is_empty() {
-                self.queue.push_back(asker.question().clone());
+            match self.askers.entry(asker.question().clone()) {
+                Entry::Occupied(mut waiting) => waiting.get_mut().more.push(asker),
+                Entry::Vacant(nobody) => {
+                    self.queue.push_back(asker.question().clone());
+                    nobody.insert(Askers {
+                        first: asker,
+                        more: Vec::new(),
+                    });
+                }
             }
-            waiting.push(asker);
         }
     }
 
@@ -317,13 +330,11 @@ impl Engine {
     }
 
     fn deliver(&mut self, question: &Question, answer: Answer) {
-        let mut askers = self.askers.remove(question).unwrap_or_default();
-        let last = askers.pop();
-        for asker in askers {
-            asker.answer(answer.clone());
-        }
-        if let Some(last) = last {
-            last.answer(answer);
+        if let Some(askers) = self.askers.remove(question) {
+            for asker in askers.more {
+                asker.answer(answer.clone());
+            }
+            askers.first.answer(answer);
         }
     }
 }
