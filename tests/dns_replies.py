@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+import dns.edns
 import dns.flags
 import dns.message
 import dns.name
@@ -32,7 +33,12 @@ RCODES = {
     "notimp": dns.rcode.NOTIMP,
     "badvers": dns.rcode.BADVERS,
 }
-WRONG_THEN_RIGHT = ("id", "question", "case", "type", "class", "opcode", "qr", "port", "garbage")
+ELSEWHERE = ("port", "ours")
+"""A poisoned reply from another port, or at the other ports the client has used; then the right."""
+WRONG_THEN_RIGHT = (
+    *("id", "question", "case", "type", "class", "opcode", "qr", "garbage"),
+    *ELSEWHERE,
+)
 """One such reply (`-N`: so many), then the right one."""
 OVER_TCP = ("tc", "tc-slow", "tc-short", "tc-close", "tc-reset", "tc-glued", "tc-foreign")
 """TC=1 by UDP; over TCP right, dripped, cut, closed, reset, behind another reply, never right."""
@@ -42,6 +48,7 @@ FAULTS = {
     "twice": "the right reply two times",
     "lower": "the name comes back in lower case",
     "trailing": "two octets behind the message",
+    "cookie": "the right reply with a cookie that was never asked for",
     "noquestion": "FORMERR, header only",
     "noedns": "FORMERR to questions with EDNS",
     "empty": "NOERROR without any record",
@@ -104,6 +111,8 @@ def right_reply(query: dns.message.Message, fault: Fault, zone: Zone) -> dns.mes
             zone = {asked_name(query): {"TXT": [f"text of {asked_name(query)}"]}}
         if not _fill_from_zone(response, zone):
             return None
+    if fault.word == "cookie" and query.edns >= 0:
+        response.use_edns(options=[dns.edns.GenericOption(dns.edns.COOKIE, b"wrong cookie 123")])
     if fault.word == "ttl":
         for rrset in response.answer:
             rrset.ttl = fault.number or 0

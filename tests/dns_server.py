@@ -14,12 +14,14 @@ import socket
 import struct
 import threading
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING, Literal, Self, cast
 
 import dns.message
 import dns.rdatatype
 
 from tests.dns_replies import (
+    ELSEWHERE,
     OVER_TCP,
     Fault,
     Zone,
@@ -200,9 +202,14 @@ class _Datagrams(asyncio.DatagramProtocol):
             self.transport.sendto(truncated(query), addr)
             return
         replies = datagrams(fault, right, query)
-        if fault.word == "port":
+        if fault.word in ELSEWHERE:
             *elsewhere, right = replies
-            _send_from_elsewhere(elsewhere, addr)
+            if fault.word == "port":
+                _send_from_elsewhere(elsewhere, addr)
+            else:
+                others = {asked.client for asked in self.server.asked} - {addr}
+                for reply, other in product(elsewhere, others):
+                    self.transport.sendto(reply, other)
             replies = [right]
         if fault.word == "delay":
             later = asyncio.get_running_loop().call_later

@@ -18,10 +18,13 @@ import dns.exception
 import dns.flags
 import dns.message
 import dns.name
+import dns.query
 import dns.rcode
 import dns.rdataclass
 import dns.rdatatype
 import dns.resolver
+
+from mailauth_fast.errors import ResolverUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -130,6 +133,7 @@ class DnspythonResolver:
 
         Raises:
             dns.resolver.NoResolverConfiguration: no resolver was given and the system has none.
+            ResolverUnavailable: what dnspython needs for DoH or DoQ is not installed.
         """
         if self._used is None:
             self._used = _system_configuration()
@@ -203,9 +207,18 @@ async def _ask(resolver: dns.asyncresolver.Resolver, question: Question) -> Answ
 
 
 def _fault_outcome(fault: dns.exception.DNSException, otherwise: Outcome) -> Outcome:
-    """Return the first telling error among those that made dnspython give up."""
+    """Return the first telling error among those that made dnspython give up.
+
+    Raises:
+        ResolverUnavailable: what dnspython needs for this kind of server is not installed.
+    """
     # Each: server, whether over TCP, port, exception or RCODE word, response.
     for _, _, _, error, _ in fault.kwargs.get("errors", ()):
+        # Not the servers' fault: without this every question of a run would be a time-out.
+        if isinstance(error, dns.query.NoDOH):
+            raise ResolverUnavailable("DNS over HTTPS needs: pip install 'dnspython[doh]'")
+        if isinstance(error, dns.query.NoDOQ):
+            raise ResolverUnavailable("DNS over QUIC needs: pip install 'dnspython[doq]'")
         if isinstance(error, dns.message.Truncated):
             return "truncated"
         if isinstance(error, dns.message.ChainTooLong):

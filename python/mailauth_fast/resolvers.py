@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike, fspath
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
 from mailauth_fast import _core
 from mailauth_fast.dns import Answer, Question, RecordType
@@ -60,24 +60,92 @@ def _plain(name: str, types: str | Mapping[str, Values]) -> str | dict[str, Valu
     return dict(types)
 
 
+class _LiveSettings(NamedTuple):
+    nameservers: tuple[str, ...]
+    in_flight: int | None
+    rate: int | None
+    sockets: int | None
+    avoided_ports: frozenset[int]
+
+
+def _live_resolver(settings: _LiveSettings) -> LiveResolver:
+    return LiveResolver(
+        settings.nameservers,
+        in_flight=settings.in_flight,
+        rate=settings.rate,
+        sockets=settings.sockets,
+        avoided_ports=settings.avoided_ports,
+    )
+
+
+class ServerStatistics(NamedTuple):
+    """What a DNS server was asked and answered; latencies in seconds, up to 13 % too high.
+
+    `sent`: by UDP, retransmissions (`retried`) included. `received`: replies that matched.
+    `mismatched`: wrong id, case, question, or garbage. `trailing`: octets behind a reply.
+    `unanswered`: questions that it left without any reply.
+    """
+
+    address: str
+    sent: int
+    retried: int
+    sent_over_tcp: int
+    received: int
+    truncated: int
+    mismatched: int
+    trailing: int
+    unanswered: int
+    median_seconds: float
+    percentile_90_seconds: float
+    percentile_99_seconds: float
+    longest_seconds: float
+
+
 class LiveResolver:
     """Asks DNS servers over UDP and TCP, natively.
 
     Args:
         nameservers: `ADDRESS`, `ADDRESS:PORT` or `[IPV6]:PORT`; `None` = the system's.
+        in_flight: questions in flight at a server at most; `None` = 1,024 on loopback, 256 else.
+        rate: questions a second to a server, 0 = any number; `None` = 1,000 off loopback.
+        sockets: UDP sockets, and so ports, a server; `None` = 4 on loopback, 256 elsewhere.
+        avoided_ports: local ports never to use (1024 to 65535; lower ones are never used).
 
     Raises:
         ResolverUnavailable: no server is configured, or an address cannot be read.
+        MailauthError: a number is out of range.
     """
 
-    def __init__(self, nameservers: Sequence[str] | None = None) -> None:
+    def __init__(
+        self,
+        nameservers: Sequence[str] | None = None,
+        *,
+        in_flight: int | None = None,
+        rate: int | None = None,
+        sockets: int | None = None,
+        avoided_ports: Iterable[int] = (),
+    ) -> None:
         """Check the addresses at once."""
-        self._nameservers = list(nameservers or ())
-        self._native = _core.LiveResolver(self._nameservers)
+        self._settings = _LiveSettings(
+            tuple(nameservers or ()), in_flight, rate, sockets, frozenset(avoided_ports)
+        )
+        try:
+            self._native = _core.LiveResolver(*self._settings)
+        except OverflowError as problem:
+            raise MailauthError(
+                "in_flight, rate and sockets are whole numbers from 0 on, ports end at 65535"
+            ) from problem
 
-    def __reduce__(self) -> tuple[type[LiveResolver], tuple[list[str]]]:
-        """Pickle the addresses; sockets are made anew."""
-        return (LiveResolver, (self._nameservers,))
+    def __reduce__(self) -> tuple[Callable[[_LiveSettings], LiveResolver], tuple[_LiveSettings]]:
+        """Pickle the settings; sockets are made anew."""
+        return (_live_resolver, (self._settings,))
+
+    def statistics(self) -> list[ServerStatistics]:
+        """Return what each server was asked and answered so far, in the order given."""
+        return [
+            ServerStatistics(address, *counts, *latencies)
+            for address, counts, latencies in self._native.statistics()
+        ]
 
     def native(self) -> _core.LiveResolver:
         """Return the engine's side."""

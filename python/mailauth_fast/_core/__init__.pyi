@@ -1,4 +1,5 @@
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from os import PathLike
 from typing import Any, final
 
@@ -60,7 +61,17 @@ class StaticZone:
 
 @final
 class LiveResolver:
-    def __new__(cls, nameservers: Sequence[str]) -> LiveResolver: ...
+    def __new__(
+        cls,
+        nameservers: Sequence[str],
+        in_flight: int | None,
+        rate: int | None,
+        sockets: int | None,
+        avoided_ports: AbstractSet[int],
+    ) -> LiveResolver: ...
+    @staticmethod
+    def hastened(nameservers: Sequence[str], factor: int) -> LiveResolver: ...
+    def statistics(self) -> list[tuple[str, list[int], list[float]]]: ...
 
 @final
 class RecordedResolver:

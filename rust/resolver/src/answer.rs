@@ -278,6 +278,9 @@ fn distinct<'a, T: Clone + Eq + Hash>(
     found: &[&Record<'a>],
     read: impl Fn(&Record<'a>) -> Option<T>,
 ) -> Option<Vec<T>> {
+    if let [only] = found {
+        return read(only).map(|value| vec![value]);
+    }
     let mut seen = HashSet::new();
     let values: Vec<T> = found
         .iter()

@@ -2,17 +2,21 @@
 
 use std::io;
 
-/// Octets fetched at a time: about 25 questions' worth, so that the system call costs little.
-const POOL_SIZE: usize = 1024;
+/// Octets fetched at a time: about 200 questions' worth, so that the system call costs little.
+const POOL_SIZE: usize = 8192;
 
 /// A buffer of random octets; none is used twice.
 pub(crate) struct Dice {
     pool: Vec<u8>,
+    used: usize,
 }
 
 impl Dice {
     pub(crate) const fn new() -> Self {
-        Self { pool: Vec::new() }
+        Self {
+            pool: Vec::new(),
+            used: 0,
+        }
     }
 
     /// `N` fresh octets.
@@ -20,15 +24,18 @@ impl Dice {
     /// # Errors
     /// The system has no randomness: then nothing may be asked.
     pub(crate) fn octets<const N: usize>(&mut self) -> io::Result<[u8; N]> {
-        if self.pool.len() < N {
+        if self.pool.len().saturating_sub(self.used) < N {
+            // Nothing of the old pool is drawn again, even if the system fails now.
+            self.pool.clear();
             let mut fresh = vec![0; POOL_SIZE.max(N)];
             getrandom::fill(&mut fresh).map_err(|error| io::Error::other(error.to_string()))?;
-            self.pool = fresh;
+            (self.pool, self.used) = (fresh, 0);
         }
-        let drawn = self.pool.split_off(self.pool.len().saturating_sub(N));
+        let drawn = self.pool.get(self.used..).and_then(<[u8]>::first_chunk);
+        self.used = self.used.saturating_add(N);
         drawn
-            .try_into()
-            .map_err(|_| io::Error::other("too few random octets"))
+            .copied()
+            .ok_or_else(|| io::Error::other("too few random octets"))
     }
 
     /// A number of the full range of an id or port.

@@ -2,6 +2,7 @@
 //!
 //! Takes the time as an argument and never waits. RFC 5452 §5 (one question at a time), RFC 2308 §7 (failures).
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,6 +16,12 @@ use crate::flight::{Asker, Flight, FlightKey, Transport};
 use crate::server::Server;
 use crate::settings::Settings;
 
+/// Who waits for one question: nearly always one, who then costs no memory of his own.
+struct Askers {
+    first: Asker,
+    more: Vec<Asker>,
+}
+
 /// Everything the resolver's thread knows.
 pub(crate) struct Engine {
     pub(crate) settings: Settings,
@@ -23,10 +30,9 @@ pub(crate) struct Engine {
     pub(crate) flights: BTreeMap<FlightKey, Flight>,
     pub(crate) dice: Dice,
     /// Who waits for what, in flight or not. RFC 5452 §5: the same question twice in flight doubles a forger's chance.
-    askers: HashMap<Question, Vec<Asker>>,
+    askers: HashMap<Question, Askers>,
     queue: VecDeque<Question>,
     timers: BTreeSet<(Instant, FlightKey)>,
-    probes: usize,
     next_key: FlightKey,
 }
 
@@ -44,35 +50,60 @@ impl Engine {
             askers: HashMap::new(),
             queue: VecDeque::new(),
             timers: BTreeSet::new(),
-            probes: 0,
             next_key: FlightKey::default(),
         }
     }
 
     /// Takes questions in; they leave with the next [`Engine::launch`].
     pub(crate) fn accept(&mut self, askers: Vec<Asker>) {
+        self.askers.reserve(askers.len());
         for asker in askers {
-            let waiting = self.askers.entry(asker.question().clone()).or_default();
-            if waiting.is_empty() {
-                self.queue.push_back(asker.question().clone());
+            match self.askers.entry(asker.question().clone()) {
+                Entry::Occupied(mut waiting) => waiting.get_mut().more.push(asker),
+                Entry::Vacant(nobody) => {
+                    self.queue.push_back(asker.question().clone());
+                    nobody.insert(Askers {
+                        first: asker,
+                        more: Vec::new(),
+                    });
+                }
             }
-            waiting.push(asker);
         }
     }
 
-    /// Sends queued questions as far as the window allows.
+    /// Sends queued questions as far as the server's window and rate allow.
     pub(crate) fn launch(&mut self, now: Instant) {
-        let limit = self.settings.in_flight_limit.max(1);
-        while self.flights.len() < limit.saturating_add(self.probes) {
+        while !self.queue.is_empty() {
+            // A probe is a copy of some question, so what waits may be probed with while it waits.
+            if self.servers.iter().any(Server::is_down)
+                && let Some(question) = self.queue.front().cloned()
+            {
+                self.probe(now, &question);
+            }
+            let server = self.next_server(0);
+            if server.is_some_and(|position| !self.allows(now, position)) {
+                return;
+            }
             let Some(question) = self.queue.pop_front() else {
                 return;
             };
-            self.probe(now, &question);
-            match self.next_server(0) {
+            match server {
                 Some(server) => self.start(now, question, server, false),
                 None => self.deliver(&question, Answer::empty(Outcome::Timeout)),
             }
         }
+    }
+
+    fn allows(&self, now: Instant, position: usize) -> bool {
+        let server = self.servers.get(position);
+        server.is_some_and(|server| server.pacing.allows(now))
+    }
+
+    /// When the rate lets the next question of the queue leave; `None` when it waits for something else.
+    fn launch_due(&self) -> Option<Instant> {
+        self.queue.front()?;
+        let pacing = &self.servers.get(self.next_server(0)?)?.pacing;
+        pacing.allows_from().filter(|_| pacing.has_room())
     }
 
     fn start(&mut self, now: Instant, question: Question, server: usize, is_probe: bool) {
@@ -87,7 +118,9 @@ impl Engine {
         };
         self.timers.insert((flight.due, key));
         self.flights.insert(key, flight);
-        self.probes = self.probes.saturating_add(usize::from(is_probe));
+        if !is_probe && let Some(server) = self.servers.get_mut(server) {
+            server.pacing.enter();
+        }
         self.transmit(now, key);
     }
 
@@ -116,7 +149,7 @@ impl Engine {
             let connection = server.connection.as_ref()?;
             Some(connection.expires_at(timing.tcp_patience, timing.tcp_idle))
         });
-        connections.chain(timer).min()
+        connections.chain(timer).chain(self.launch_due()).min()
     }
 
     /// Does everything that is due.
@@ -178,15 +211,28 @@ impl Engine {
         let next = self.next_server(position.saturating_add(1));
         match next.filter(|_| !is_probe) {
             Some(server) => {
-                if let Some(flight) = self.flights.get_mut(&key) {
-                    flight.turn_to(server, now);
-                }
+                self.turn_to(now, key, server);
                 self.transmit(now, key);
             }
             // A late reply still counts, of the servers asked before too.
             None if is_silent && !self.is_down(position) => self.set_due(key, deadline),
             None => self.finish(key, None),
         }
+    }
+
+    /// Begins this flight's turn at another server.
+    pub(crate) fn turn_to(&mut self, now: Instant, key: FlightKey, position: usize) {
+        let Some(flight) = self.flights.get_mut(&key) else {
+            return;
+        };
+        if let Some(left) = self.servers.get_mut(flight.server) {
+            left.pacing.leave();
+        }
+        // Its window does not hold up what another server failed to answer in time.
+        if let Some(server) = self.servers.get_mut(position) {
+            server.pacing.enter();
+        }
+        flight.turn_to(position, now);
     }
 
     /// Ends the turn at this server at once, provided that another one can be asked.
@@ -209,7 +255,7 @@ impl Engine {
             return;
         }
         let (position, since) = (flight.server, flight.turn_began_at);
-        count(&self.counters.unanswered);
+        self.counters.count(position, |server| &server.unanswered);
         let server = self.servers.get_mut(position);
         if server.is_some_and(|server| server.note_silence(since, now, &self.settings)) {
             self.break_off(now, position);
@@ -237,9 +283,10 @@ impl Engine {
 
     /// A matching reply came from this server.
     pub(crate) fn note_reply(&mut self, now: Instant, position: usize) {
-        count(&self.counters.received);
+        self.counters.count(position, |server| &server.received);
         if let Some(server) = self.servers.get_mut(position) {
             server.note_reply(now);
+            self.counters.tell_window(position, server.pacing.window());
             self.counters.is_broken.store(false, Ordering::Relaxed);
         }
     }
@@ -264,11 +311,11 @@ impl Engine {
         };
         self.timers.remove(&(flight.due, key));
         if flight.is_probe {
-            self.probes = self.probes.saturating_sub(1);
             return;
         }
         let server = self.servers.get_mut(flight.server);
         let source = server.map(|server| {
+            server.pacing.leave();
             if let Some(connection) = &mut server.connection {
                 connection.forget(key);
             }
@@ -283,13 +330,11 @@ impl Engine {
     }
 
     fn deliver(&mut self, question: &Question, answer: Answer) {
-        let mut askers = self.askers.remove(question).unwrap_or_default();
-        let last = askers.pop();
-        for asker in askers {
-            asker.answer(answer.clone());
-        }
-        if let Some(last) = last {
-            last.answer(answer);
+        if let Some(askers) = self.askers.remove(question) {
+            for asker in askers.more {
+                asker.answer(answer.clone());
+            }
+            askers.first.answer(answer);
         }
     }
 }

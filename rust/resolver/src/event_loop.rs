@@ -11,14 +11,10 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use crate::datagrams::Datagrams;
 use crate::engine::Engine;
 use crate::flight::Asker;
 use crate::sockets::SocketKey;
-
-/// Largest datagram there can be.
-const DATAGRAM_SIZE: usize = 65_535;
-/// Datagrams taken from one socket before the others have their turn.
-const BURST_LIMIT: usize = 64;
 
 /// Where something happened.
 #[derive(Clone, Copy)]
@@ -30,7 +26,7 @@ enum Place {
 
 /// Runs until nobody can ask any more; what is in flight then is a time-out.
 pub(crate) fn run(mut engine: Engine, questions: &Receiver<Vec<Asker>>, wake: &UnixStream) {
-    let mut buffer = vec![0; DATAGRAM_SIZE];
+    let mut datagrams = Datagrams::new();
     loop {
         let now = Instant::now();
         if !accept(&mut engine, questions) {
@@ -38,12 +34,13 @@ pub(crate) fn run(mut engine: Engine, questions: &Receiver<Vec<Asker>>, wake: &U
         }
         engine.tick(now);
         engine.launch(now);
+        engine.flush(now, &mut datagrams);
         let Ok(ready) = wait(&engine, wake, now) else {
             return;
         };
         let now = Instant::now();
         for (place, events) in ready {
-            serve(&mut engine, now, place, events, wake, &mut buffer);
+            serve(&mut engine, now, place, events, wake, &mut datagrams);
         }
     }
 }
@@ -64,9 +61,11 @@ fn wait(engine: &Engine, wake: &UnixStream, now: Instant) -> io::Result<Vec<(Pla
     let mut places = vec![Place::Wake];
     let mut descriptors = vec![PollFd::new(wake.as_fd(), PollFlags::POLLIN)];
     for (position, server) in engine.servers.iter().enumerate() {
-        for (socket, descriptor) in server.sockets.descriptors() {
+        for (socket, descriptor, wants_to_write) in server.sockets.descriptors() {
+            let mut events = PollFlags::POLLIN;
+            events.set(PollFlags::POLLOUT, wants_to_write);
             places.push(Place::Socket(position, socket));
-            descriptors.push(PollFd::new(descriptor, PollFlags::POLLIN));
+            descriptors.push(PollFd::new(descriptor, events));
         }
         if let Some(connection) = &server.connection {
             let mut events = PollFlags::POLLIN;
@@ -104,12 +103,12 @@ fn serve(
     place: Place,
     events: PollFlags,
     mut wake: &UnixStream,
-    buffer: &mut [u8],
+    datagrams: &mut Datagrams,
 ) {
     match place {
         // Read until empty; what it meant is in the channel.
-        Place::Wake => while wake.read(buffer).is_ok_and(|length| length > 0) {},
-        Place::Socket(position, socket) => receive(engine, now, position, socket, buffer),
+        Place::Wake => while wake.read(&mut [0; 64]).is_ok_and(|length| length > 0) {},
+        Place::Socket(position, socket) => receive(engine, now, position, socket, datagrams),
         Place::Connection(position) => {
             if events.contains(PollFlags::POLLOUT) {
                 engine.write_connection(now, position);
@@ -121,26 +120,25 @@ fn serve(
     }
 }
 
-/// Takes what has arrived at a socket.
+/// Takes what has arrived at a socket, one batch before the others have their turn.
 fn receive(
     engine: &mut Engine,
     now: Instant,
     position: usize,
     socket: SocketKey,
-    buffer: &mut [u8],
+    datagrams: &mut Datagrams,
 ) {
-    for _ in 0..BURST_LIMIT {
-        let Some(server) = engine.servers.get(position) else {
-            return;
-        };
-        match server.sockets.receive(socket, buffer) {
-            Ok(length) => {
-                let datagram = buffer.get(..length).unwrap_or_default();
+    let Some(server) = engine.servers.get(position) else {
+        return;
+    };
+    match server.sockets.receive(socket, datagrams) {
+        Ok(()) => {
+            for datagram in datagrams.received() {
                 engine.receive_datagram(now, position, socket, datagram);
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) => engine.receive_refusal(now, position, socket),
         }
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+        Err(_) => engine.receive_refusal(now, position, socket),
     }
 }

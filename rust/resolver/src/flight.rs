@@ -75,6 +75,7 @@ pub(crate) struct Sent {
     pub(crate) server: usize,
     pub(crate) socket: SocketKey,
     pub(crate) id: u16,
+    pub(crate) at: Instant,
 }
 
 /// A question on its way.

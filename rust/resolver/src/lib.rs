@@ -10,11 +10,14 @@
 mod answer;
 mod connection;
 mod counters;
+mod datagrams;
 mod dice;
 mod engine;
 mod event_loop;
 mod flight;
+mod latency;
 mod live;
+mod pacing;
 mod query;
 mod reception;
 mod reply;
@@ -23,10 +26,10 @@ mod settings;
 mod sockets;
 pub mod store;
 mod system;
-
 mod transmission;
 
-pub use counters::Statistics;
+pub use counters::{ServerStatistics, Statistics};
+pub use latency::Latency;
 pub use live::LiveResolver;
 pub use settings::{Settings, SettingsError, Timing};
 pub use system::parse_server;

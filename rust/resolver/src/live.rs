@@ -40,8 +40,8 @@ impl LiveResolver {
             return Err(SettingsError::NoNameserver);
         }
         Ok(Self {
+            counters: Arc::new(Counters::new(&settings.servers)),
             settings,
-            counters: Arc::default(),
             worker: Mutex::default(),
         })
     }

@@ -12,6 +12,8 @@ use crate::dice::Dice;
 
 /// Largest datagram we ask for: what passes everywhere unfragmented (DNS flag day 2020).
 const UDP_PAYLOAD_SIZE: u16 = 1232;
+/// Octets of a question beside its name: the header, type and class, and an OPT record.
+const OTHER_OCTETS: usize = HEADER_SIZE + 4 + 11;
 /// Octets before the question section.
 pub(crate) const HEADER_SIZE: usize = 12;
 
@@ -86,7 +88,8 @@ fn mix_case(name: &mut [u8], dice: &mut Dice) -> io::Result<()> {
 
 fn encode(name: Vec<u8>, record_type: RecordType, id: u16, manner: Manner) -> Option<Vec<u8>> {
     let name = Name::from_octets(name).ok()?;
-    let mut message = MessageBuilder::new_vec();
+    let target = Vec::with_capacity(name.as_slice().len().saturating_add(OTHER_OCTETS));
+    let mut message = MessageBuilder::from_target(target).ok()?;
     let header = message.header_mut();
     header.set_id(id);
     header.set_rd(true);

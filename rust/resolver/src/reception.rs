@@ -9,7 +9,6 @@ use std::time::Instant;
 use mailauth_core::dns::{Answer, Outcome};
 
 use crate::answer::{self, Reading, Respondent};
-use crate::counters::count;
 use crate::engine::Engine;
 use crate::flight::{FlightKey, Transport};
 use crate::reply::{self, Fit};
@@ -35,21 +34,23 @@ impl Engine {
         let known = reply::id(octets).and_then(|id| server.sockets.pending(socket, id));
         let Some(pending) = known else {
             let flight = server.sockets.guessed(socket, octets);
-            self.note_mismatch(now, flight);
+            self.note_mismatch(now, position, flight);
             return;
         };
-        let (key, fit) = (pending.flight, reply::fit(octets, &pending.question));
-        match fit {
+        let (key, sent_at) = (pending.flight, pending.sent_at);
+        match reply::fit(octets, &pending.question) {
             Fit::Whole => {
                 server.note_kept_case();
+                server.pacing.note_success();
+                self.note_latency(now, position, sent_at);
                 self.receive_reply(now, position, key, octets);
             }
             Fit::Bare => self.receive_bare_error(now, position, key, octets),
             Fit::OtherCase => {
                 server.note_changed_case(now, self.settings.timing.peculiarity_memory);
-                self.note_mismatch(now, Some(key));
+                self.note_mismatch(now, position, Some(key));
             }
-            Fit::Foreign => self.note_mismatch(now, Some(key)),
+            Fit::Foreign => self.note_mismatch(now, position, Some(key)),
         }
     }
 
@@ -92,30 +93,38 @@ impl Engine {
         let server = self.servers.get_mut(position);
         let connection = server.and_then(|server| server.connection.as_mut());
         let (Some(connection), Some(id)) = (connection, reply::id(octets)) else {
-            return self.note_mismatch(now, None);
+            return self.note_mismatch(now, position, None);
         };
         let Some(pending) = connection.pending(id) else {
             connection.settle(id);
-            return self.note_mismatch(now, None);
+            return self.note_mismatch(now, position, None);
         };
         // RFC 7766 §7: matched by connection, id and question. Case is no secret here.
-        let (key, fit) = (pending.flight, reply::fit(octets, &pending.question));
-        match fit {
+        let (key, sent_at) = (pending.flight, pending.sent_at);
+        match reply::fit(octets, &pending.question) {
             Fit::Whole | Fit::OtherCase => {
                 connection.settle(id);
+                self.note_latency(now, position, sent_at);
                 self.receive_reply(now, position, key, octets);
             }
             Fit::Bare => {
                 connection.settle(id);
                 self.receive_bare_error(now, position, key, octets);
             }
-            Fit::Foreign => self.note_mismatch(now, Some(key)),
+            Fit::Foreign => self.note_mismatch(now, position, Some(key)),
+        }
+    }
+
+    /// A reply came to what left at `sent_at`.
+    fn note_latency(&self, now: Instant, position: usize, sent_at: Instant) {
+        if let Some(counters) = self.counters.server(position) {
+            counters.latency.add(now.saturating_duration_since(sent_at));
         }
     }
 
     /// Something nearly fitted a question, or (`None`) nothing at all: it is dropped, and the question waits on.
-    fn note_mismatch(&mut self, now: Instant, key: Option<FlightKey>) {
-        count(&self.counters.mismatched);
+    fn note_mismatch(&mut self, now: Instant, position: usize, key: Option<FlightKey>) {
+        self.counters.count(position, |server| &server.mismatched);
         let Some((key, flight)) = key.and_then(|key| Some((key, self.flights.get_mut(&key)?)))
         else {
             return;
@@ -147,10 +156,10 @@ impl Engine {
             Ok(reading) => self.accept_reading(now, position, key, reading),
             // A connection brings each reply once; of datagrams a better one may follow.
             Err(_) if is_over_tcp => {
-                count(&self.counters.mismatched);
+                self.counters.count(position, |server| &server.mismatched);
                 self.fail(now, position, key, Outcome::ServFail);
             }
-            Err(_) => self.note_mismatch(now, Some(key)),
+            Err(_) => self.note_mismatch(now, position, Some(key)),
         }
     }
 
@@ -162,15 +171,17 @@ impl Engine {
         key: FlightKey,
         is_over_tcp: bool,
     ) {
-        count(&self.counters.truncated);
+        self.counters.count(position, |server| &server.truncated);
         self.note_reply(now, position);
         if is_over_tcp || self.flights.get(&key).is_some_and(|flight| flight.is_probe) {
             return self.fail(now, position, key, Outcome::Truncated);
         }
-        if let Some(flight) = self.flights.get_mut(&key)
-            && flight.server != position
+        if self
+            .flights
+            .get(&key)
+            .is_some_and(|flight| flight.server != position)
         {
-            flight.turn_to(position, now);
+            self.turn_to(now, key, position);
         }
         let fault = self.fault(position, Outcome::Truncated);
         self.switch_to_tcp(now, key, Some(fault));
@@ -179,7 +190,7 @@ impl Engine {
     fn accept_reading(&mut self, now: Instant, position: usize, key: FlightKey, reading: Reading) {
         self.note_reply(now, position);
         if reading.is_trailing {
-            count(&self.counters.trailing);
+            self.counters.count(position, |server| &server.trailing);
         }
         if reading.rejects_form && self.may_drop_edns(now, position, key) {
             return self.transmit_without_edns(now, key);

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::connection::Connection;
+use crate::pacing::Pacing;
 use crate::query::Manner;
 use crate::settings::Settings;
 use crate::sockets::{Rotation, Sockets};
@@ -23,6 +24,7 @@ pub(crate) struct Server {
     pub(crate) source: Arc<str>,
     pub(crate) sockets: Sockets,
     pub(crate) connection: Option<Connection>,
+    pub(crate) pacing: Pacing,
     wants_authenticated_data: bool,
     no_edns_until: Option<Instant>,
     no_mixed_case_until: Option<Instant>,
@@ -38,15 +40,16 @@ impl Server {
     pub(crate) fn new(address: SocketAddr, settings: &Settings) -> Self {
         let is_loopback = address.ip().is_loopback();
         let rotation = Rotation {
-            width: settings.sockets_per_server,
+            width: settings.socket_count(address),
             questions: settings.questions_per_socket,
             lifetime: (!is_loopback).then_some(settings.timing.socket_lifetime),
         };
         Self {
             address,
             source: source(address),
-            sockets: Sockets::new(address, rotation),
+            sockets: Sockets::new(address, rotation, settings.avoided_ports.clone()),
             connection: None,
+            pacing: settings.pacing(address),
             // RFC 6840 §5.8: AD is worth something only if the way to the server is safe.
             wants_authenticated_data: is_loopback && settings.wants_authenticated_data,
             no_edns_until: None,

@@ -3,7 +3,7 @@
 //! Sockets are connected, so that the kernel refuses datagrams of anyone else and reports an unreachable port.
 //! Must not know what a question is. RFC 5452 §9.1 (match at the socket), §9.2 (ports).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::socket::{setsockopt, sockopt};
 
+use crate::datagrams::Datagrams;
 use crate::dice::Dice;
 use crate::flight::FlightKey;
 use crate::query::Query;
@@ -18,8 +19,8 @@ use crate::reply;
 
 /// Room for replies that arrive at once; with the system's default some in a thousand are lost.
 const RECEIVE_BUFFER_SIZE: usize = 4 << 20;
-/// Ports tried before the system may choose one out of its own, smaller range.
-const PORT_ATTEMPTS: usize = 16;
+/// Ports drawn before opening a socket fails: even with nine in ten taken or avoided one is found nearly always.
+const PORT_ATTEMPTS: usize = 128;
 /// Lowest port that anyone may bind (RFC 5452 §9.2: the range as large as possible).
 const LOWEST_PORT: u16 = 1024;
 /// Draws before an unused id is given up: with 256 of 65,536 in use one draw nearly always does.
@@ -36,6 +37,8 @@ pub(crate) struct Pending {
     pub(crate) flight: FlightKey,
     /// The question section as sent.
     pub(crate) question: Box<[u8]>,
+    /// When it left.
+    pub(crate) sent_at: Instant,
 }
 
 struct Slot {
@@ -43,6 +46,35 @@ struct Slot {
     opened_at: Instant,
     sent: u32,
     pending: BTreeMap<u16, Pending>,
+    /// What has not left yet, with its id.
+    outgoing: Vec<(u16, Vec<u8>)>,
+}
+
+impl Slot {
+    /// Sends until nothing is left or the system takes no more for now.
+    ///
+    /// # Errors
+    /// Some datagrams were refused; they are lost, the others have left.
+    fn flush(&mut self, datagrams: &mut Datagrams) -> io::Result<()> {
+        let (mut result, mut was_refused) = (Ok(()), false);
+        while !self.outgoing.is_empty() {
+            let octets = self.outgoing.iter().map(|(_, octets)| octets.as_slice());
+            match datagrams.send(&self.socket, octets) {
+                Ok(sent) => {
+                    self.outgoing.drain(..sent.min(self.outgoing.len()));
+                    was_refused = false;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                // What an earlier datagram caused is reported by the next call: only a second error is about this one.
+                Err(_) if !was_refused => was_refused = true,
+                Err(error) => {
+                    self.outgoing.remove(0);
+                    result = Err(error);
+                }
+            }
+        }
+        result
+    }
 }
 
 /// When a port is replaced.
@@ -60,28 +92,38 @@ pub(crate) struct Rotation {
 pub(crate) struct Sockets {
     server: SocketAddr,
     rotation: Rotation,
+    avoided_ports: BTreeSet<u16>,
     /// In use for new questions.
     active: Vec<SocketKey>,
     /// Those, and the replaced ones whose questions are still in flight.
     open: BTreeMap<SocketKey, Slot>,
+    /// Those that hold something which has not left yet.
+    unsent: Vec<SocketKey>,
     next_key: u64,
 }
 
 impl Sockets {
-    pub(crate) const fn new(server: SocketAddr, rotation: Rotation) -> Self {
+    pub(crate) const fn new(
+        server: SocketAddr,
+        rotation: Rotation,
+        avoided_ports: BTreeSet<u16>,
+    ) -> Self {
         Self {
             server,
             rotation,
+            avoided_ports,
             active: Vec::new(),
             open: BTreeMap::new(),
+            unsent: Vec::new(),
             next_key: 0,
         }
     }
 
-    /// Sends a question by a socket and under an id that nobody can foresee; `compose` puts the id in.
+    /// Puts a question on a socket and under an id that nobody can foresee; `compose` puts the id in. It leaves with
+    /// the next [`Sockets::flush`].
     ///
     /// # Errors
-    /// No socket could be opened or the system refused to send: to the question that is a lost datagram.
+    /// No socket could be opened: to the question that is a lost datagram.
     pub(crate) fn send(
         &mut self,
         now: Instant,
@@ -93,14 +135,36 @@ impl Sockets {
         let slot = self.open.get_mut(&key).ok_or(io::ErrorKind::NotFound)?;
         let id = unused_id(&slot.pending, dice)?;
         let query = compose(id, dice)?;
-        // An error that an earlier datagram caused is reported by the next call: only a second one is about this.
-        if slot.socket.send(&query.octets).is_err() {
-            slot.socket.send(&query.octets)?;
+        if slot.outgoing.is_empty() {
+            self.unsent.push(key);
         }
+        slot.outgoing.push((id, query.octets));
         slot.sent = slot.sent.saturating_add(1);
         let question = query.question;
-        slot.pending.insert(id, Pending { flight, question });
+        let pending = Pending {
+            flight,
+            question,
+            sent_at: now,
+        };
+        slot.pending.insert(id, pending);
         Ok((key, id))
+    }
+
+    /// Lets everything leave that was put on a socket; returns the sockets whose datagrams the system refuses.
+    pub(crate) fn flush(&mut self, datagrams: &mut Datagrams) -> Vec<SocketKey> {
+        let mut refused = Vec::new();
+        for key in std::mem::take(&mut self.unsent) {
+            let Some(slot) = self.open.get_mut(&key) else {
+                continue;
+            };
+            if slot.flush(datagrams).is_err() {
+                refused.push(key);
+            }
+            if !slot.outgoing.is_empty() {
+                self.unsent.push(key);
+            }
+        }
+        refused
     }
 
     /// A random socket among the active ones, a fresh one where the chosen is missing or worn.
@@ -110,7 +174,7 @@ impl Sockets {
         if let Some(key) = chosen.filter(|key| !self.is_worn(*key, now)) {
             return Ok(key);
         }
-        let fresh = match open_socket(self.server, dice) {
+        let fresh = match open_socket(self.server, &self.avoided_ports, dice) {
             Ok(socket) => self.add(socket, now),
             // Out of descriptors: an old port is better than silence.
             Err(error) => {
@@ -136,6 +200,7 @@ impl Sockets {
             opened_at: now,
             sent: 0,
             pending: BTreeMap::new(),
+            outgoing: Vec::new(),
         };
         self.open.insert(key, slot);
         key
@@ -178,24 +243,25 @@ impl Sockets {
     pub(crate) fn forget(&mut self, key: SocketKey, id: u16) {
         if let Some(slot) = self.open.get_mut(&key) {
             slot.pending.remove(&id);
+            slot.outgoing.retain(|(waiting, _)| *waiting != id);
         }
         self.close_if_drained(key);
     }
 
-    /// One datagram of the server.
+    /// Some datagrams of the server.
     ///
     /// # Errors
     /// `WouldBlock` when there is none; anything else is the network's word on what was sent.
-    pub(crate) fn receive(&self, key: SocketKey, buffer: &mut [u8]) -> io::Result<usize> {
+    pub(crate) fn receive(&self, key: SocketKey, datagrams: &mut Datagrams) -> io::Result<()> {
         let slot = self.open.get(&key).ok_or(io::ErrorKind::WouldBlock)?;
-        slot.socket.recv(buffer)
+        datagrams.receive(&slot.socket)
     }
 
-    /// The descriptors to wait for.
-    pub(crate) fn descriptors(&self) -> impl Iterator<Item = (SocketKey, BorrowedFd<'_>)> {
+    /// The descriptors to wait for, and whether datagrams wait for room there.
+    pub(crate) fn descriptors(&self) -> impl Iterator<Item = (SocketKey, BorrowedFd<'_>, bool)> {
         self.open
             .iter()
-            .map(|(key, slot)| (*key, slot.socket.as_fd()))
+            .map(|(key, slot)| (*key, slot.socket.as_fd(), !slot.outgoing.is_empty()))
     }
 }
 
@@ -210,8 +276,12 @@ fn unused_id(pending: &BTreeMap<u16, Pending>, dice: &mut Dice) -> io::Result<u1
 }
 
 /// A socket on a random port, connected to the server.
-fn open_socket(server: SocketAddr, dice: &mut Dice) -> io::Result<UdpSocket> {
-    let socket = bind(server, dice)?;
+fn open_socket(
+    server: SocketAddr,
+    avoided: &BTreeSet<u16>,
+    dice: &mut Dice,
+) -> io::Result<UdpSocket> {
+    let socket = bind(server, avoided, dice)?;
     socket.set_nonblocking(true)?;
     // The system may grant less; then a burst costs retransmissions, no answers.
     let _ = setsockopt(&socket, sockopt::RcvBuf, &RECEIVE_BUFFER_SIZE);
@@ -219,22 +289,26 @@ fn open_socket(server: SocketAddr, dice: &mut Dice) -> io::Result<UdpSocket> {
     Ok(socket)
 }
 
-/// RFC 5452 §9.2: out of all ports from 1024 on, drawn by us, for the system's own range is half as large.
-fn bind(server: SocketAddr, dice: &mut Dice) -> io::Result<UdpSocket> {
+/// RFC 5452 §9.2: out of all ports from 1024 on, drawn by us, for the system's own range is half as large; without
+/// those that other programs need.
+fn bind(server: SocketAddr, avoided: &BTreeSet<u16>, dice: &mut Dice) -> io::Result<UdpSocket> {
     let address = |port| match server {
         SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)),
         SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)),
     };
+    let mut problem = io::Error::other("every port is to be avoided");
     for _ in 0..PORT_ATTEMPTS {
         let port = dice.number()?;
-        if port < LOWEST_PORT {
+        if port < LOWEST_PORT || avoided.contains(&port) {
             continue;
         }
-        if let Ok(socket) = UdpSocket::bind(address(port)) {
-            return Ok(socket);
+        match UdpSocket::bind(address(port)) {
+            Ok(socket) => return Ok(socket),
+            Err(error) => problem = error,
         }
     }
-    UdpSocket::bind(address(0))
+    // No port of the system's choice instead: it may be one to avoid, and all the others being taken is not chance.
+    Err(problem)
 }
 
 #[cfg(test)]
@@ -243,7 +317,7 @@ mod tests {
     use std::net::UdpSocket;
     use std::time::{Duration, Instant};
 
-    use super::{Rotation, Sockets};
+    use super::{Datagrams, Rotation, Sockets};
     use crate::dice::Dice;
     use crate::flight::FlightKey;
     use crate::query::Query;
@@ -254,7 +328,7 @@ mod tests {
             questions,
             lifetime,
         };
-        Sockets::new(server.local_addr().unwrap(), rotation)
+        Sockets::new(server.local_addr().unwrap(), rotation, BTreeSet::new())
     }
 
     /// Sends one datagram and returns the port it came from.
@@ -268,6 +342,7 @@ mod tests {
         let (key, id) = sockets
             .send(now, FlightKey::default(), dice, compose)
             .unwrap();
+        assert_eq!(sockets.flush(&mut Datagrams::new()), []);
         sockets.forget(key, id);
         let mut buffer = [0; 2];
         server.recv_from(&mut buffer).unwrap().1.port()
@@ -290,6 +365,24 @@ mod tests {
             .collect();
         assert!(ports.len() > 48, "{}", ports.len());
         assert!(worn.open.len() <= 4);
+    }
+
+    #[test]
+    fn rfc5452_9_2_ports_to_avoid_are_never_bound() {
+        let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let (mut dice, now) = (Dice::new(), Instant::now());
+        let mut worn = sockets(&server, 1, None);
+        worn.avoided_ports = (0..=u16::MAX).filter(|port| port % 16 != 7).collect();
+        for _ in 0..32 {
+            assert_eq!(send(&mut worn, &server, now, &mut dice) % 16, 7);
+        }
+        let mut none = sockets(&server, 1, None);
+        none.avoided_ports = (0..=u16::MAX).collect();
+        let compose = |_: u16, _: &mut Dice| unreachable!("no port, no question");
+        assert!(
+            none.send(now, FlightKey::default(), &mut dice, compose)
+                .is_err()
+        );
     }
 
     #[test]

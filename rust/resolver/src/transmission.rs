@@ -8,7 +8,7 @@ use std::time::Instant;
 use mailauth_core::dns::{Answer, Outcome};
 
 use crate::connection::Connection;
-use crate::counters::count;
+use crate::datagrams::Datagrams;
 use crate::engine::Engine;
 use crate::flight::{FlightKey, Sent, Transport};
 use crate::query::{self, Manner};
@@ -38,21 +38,44 @@ impl Engine {
         };
         let compose = |id, dice: &mut _| query::compose(&flight.question, id, manner, dice);
         let left_by = server.sockets.send(now, key, &mut self.dice, compose);
+        server.pacing.note_sent(now);
         let is_retry = flight.attempts > 0;
+        if let Some(lost) = flight.sent.last().filter(|_| is_retry) {
+            server.pacing.note_loss(lost.at, now);
+            self.counters
+                .tell_window(flight.server, server.pacing.window());
+        }
         flight.attempts = flight.attempts.saturating_add(1);
         let due = flight.next_due(&self.settings.timing);
         let is_sent = left_by.is_ok();
         if let Ok((socket, id)) = left_by {
             let server = flight.server;
-            flight.sent.push(Sent { server, socket, id });
-            count(&self.counters.sent);
-        }
-        if is_retry {
-            count(&self.counters.retried);
+            flight.sent.push(Sent {
+                server,
+                socket,
+                id,
+                at: now,
+            });
+            self.counters.count(server, |server| &server.sent);
+            if is_retry {
+                self.counters.count(server, |server| &server.retried);
+            }
         }
         self.set_due(key, due);
         if !is_sent {
             self.give_up_turn(now, key);
+        }
+    }
+
+    /// Lets everything leave that was put on a socket since the last time.
+    pub(crate) fn flush(&mut self, now: Instant, datagrams: &mut Datagrams) {
+        for position in 0..self.servers.len() {
+            let Some(server) = self.servers.get_mut(position) else {
+                return;
+            };
+            for socket in server.sockets.flush(datagrams) {
+                self.receive_refusal(now, position, socket);
+            }
         }
     }
 
@@ -115,9 +138,12 @@ impl Engine {
         let pending = Pending {
             flight: key,
             question: query.question,
+            sent_at: now,
         };
         connection.push(now, id, pending, &query.octets);
-        count(&self.counters.sent_over_tcp);
+        server.pacing.note_sent(now);
+        self.counters
+            .count(flight.server, |server| &server.sent_over_tcp);
         Ok(())
     }
 

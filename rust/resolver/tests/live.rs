@@ -83,7 +83,7 @@ fn answers_come_with_ttl_and_source() {
     assert_eq!(answer.ttl, Some(300));
     assert_eq!(answer.authenticated, None);
     assert_eq!(*answer.source, format!("live:{}", server.address()));
-    let figures = resolver.statistics();
+    let figures = resolver.statistics().total;
     assert_eq!(
         (figures.sent, figures.received, figures.mismatched),
         (1, 1, 0)
@@ -122,6 +122,28 @@ fn a_lost_datagram_is_sent_again_and_a_doubled_reply_counted() {
 }
 
 #[test]
+fn figures_are_kept_for_each_server() {
+    let (first, second) = (Server::start(), Server::start());
+    let mut settings = settings(vec![first.address(), second.address()]);
+    settings.in_flight_start = 8;
+    let resolver = LiveResolver::new(settings).unwrap();
+    for name in ["a.example", "servfail.example", "b.example"] {
+        ask(&resolver, name);
+    }
+    let figures = resolver.statistics();
+    let [(address, one), (_, two)] = figures.servers[..] else {
+        panic!("{figures:?}")
+    };
+    assert_eq!(address, first.address());
+    assert_eq!((one.sent, one.received, one.window), (3, 3, 11));
+    assert_eq!((two.sent, two.received, two.window), (1, 1, 9));
+    assert_eq!((figures.total.sent, figures.total.received), (4, 4));
+    assert!(!one.latency.median.is_zero() && one.latency.median <= one.latency.longest);
+    let longest = one.latency.longest.max(two.latency.longest);
+    assert_eq!(figures.total.latency.longest, longest);
+}
+
+#[test]
 fn silence_is_a_timeout() {
     let server = Server::start();
     let resolver = resolver(&server);
@@ -129,7 +151,7 @@ fn silence_is_a_timeout() {
     assert_eq!(answer.outcome, Outcome::Timeout);
     assert_eq!(*answer.source, format!("live:{}", server.address()));
     assert_eq!(server.seen("drop.example", Transport::Udp), 3);
-    assert_eq!(resolver.statistics().unanswered, 1);
+    assert_eq!(resolver.statistics().total.unanswered, 1);
 }
 
 #[test]
@@ -143,7 +165,7 @@ fn rfc5452_9_1_what_does_not_match_is_dropped_and_the_right_reply_awaited() {
         assert_eq!(texts(&ask(&resolver, &name)), [format!("text of {name}")]);
         // A connected socket never sees what another port sent.
         let expected = u64::from(fault != "port");
-        assert_eq!(resolver.statistics().mismatched, expected, "{fault}");
+        assert_eq!(resolver.statistics().total.mismatched, expected, "{fault}");
         assert_eq!(server.seen(&name, Transport::Udp), 1, "{fault}");
     }
 }
@@ -160,7 +182,7 @@ fn rfc5452_9_1_a_reply_counts_only_at_the_socket_the_question_left_by() {
     assert_eq!(texts(&answer), ["text of crossed.example"]);
     // Whatever socket is read first, the reply at the wrong one is found there before the next question's answer.
     ask(&resolver, "plain.example");
-    assert_eq!(resolver.statistics().mismatched, 1);
+    assert_eq!(resolver.statistics().total.mismatched, 1);
 }
 
 #[test]
@@ -180,12 +202,12 @@ fn a_server_that_changes_the_case_is_soon_asked_in_lower_case() {
         let name = format!("lower.longer-name-{number}.example");
         assert_eq!(texts(&ask(&resolver, &name)), [format!("text of {name}")]);
     }
-    let before = resolver.statistics();
+    let before = resolver.statistics().total;
     assert_eq!(
         ask(&resolver, "lower.another-name.example").outcome,
         Outcome::Found
     );
-    let after = resolver.statistics();
+    let after = resolver.statistics().total;
     assert_eq!(after.mismatched, before.mismatched);
     assert_eq!(after.sent, before.sent + 1);
 }
@@ -196,7 +218,7 @@ fn truncated_replies_are_fetched_over_tcp() {
     let resolver = resolver(&server);
     let answer = ask(&resolver, "big.example");
     assert_eq!(answer.txt()[0].joined().len(), 60_000);
-    assert_eq!(resolver.statistics().truncated, 1);
+    assert_eq!(resolver.statistics().total.truncated, 1);
     for (name, messages) in [
         ("dripped.example", 1),
         ("glued.example", 1),

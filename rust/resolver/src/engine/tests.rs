@@ -10,6 +10,7 @@ use mailauth_core::domain::Domain;
 
 use super::Engine;
 use crate::counters::Counters;
+use crate::datagrams::Datagrams;
 use crate::flight::Asker;
 use crate::settings::Settings;
 
@@ -34,7 +35,7 @@ fn rig(servers: usize, change: impl Fn(&mut Settings)) -> Rig {
     let (sender, answers) = channel();
     let sender = Mutex::new(sender);
     Rig {
-        engine: Engine::new(settings, Arc::<Counters>::default()),
+        engine: Engine::new(settings.clone(), Arc::new(Counters::new(&settings.servers))),
         servers,
         start: Instant::now(),
         deliver: Arc::new(move |question, answer| {
@@ -60,6 +61,7 @@ impl Rig {
         let now = self.start + Duration::from_millis(milliseconds);
         self.engine.tick(now);
         self.engine.launch(now);
+        self.engine.flush(now, &mut Datagrams::new());
     }
 
     /// The questions that have reached a server since the last look.
@@ -101,7 +103,7 @@ fn a_silent_server_is_asked_at_0_2_and_5_seconds_and_given_up_at_10() {
     assert_eq!(sent, [1, 1, 1, 0]);
     assert_eq!(rig.outcomes(), [Outcome::Timeout]);
     assert_eq!(rig.due_in(), None);
-    assert_eq!(rig.engine.counters.statistics().retried, 2);
+    assert_eq!(rig.engine.counters.statistics().total.retried, 2);
 }
 
 #[test]
@@ -144,7 +146,7 @@ fn rfc5452_5_equal_questions_are_asked_once_and_answered_each() {
 #[test]
 fn the_window_holds_back_what_exceeds_it() {
     for (questions, sent) in [(3, 3), (4, 4), (5, 4)] {
-        let mut rig = rig(1, |settings| settings.in_flight_limit = 4);
+        let mut rig = rig(1, |settings| settings.in_flight_limit = Some(4));
         for number in 0..questions {
             rig.ask(&format!("q{number}.example"));
         }
@@ -161,7 +163,7 @@ fn the_window_holds_back_what_exceeds_it() {
 #[test]
 fn the_breaker_opens_at_20_silent_questions_and_ends_the_rest_at_once() {
     for (questions, is_open) in [(19, false), (20, true), (21, true)] {
-        let mut rig = rig(1, |settings| settings.in_flight_limit = 20);
+        let mut rig = rig(1, |settings| settings.in_flight_limit = Some(20));
         for number in 0..questions {
             rig.ask(&format!("q{number}.example"));
         }
@@ -226,7 +228,7 @@ fn when_one_of_two_servers_is_down_the_other_is_asked_at_once() {
 
 #[test]
 fn a_dropped_engine_answers_everyone() {
-    let mut rig = rig(1, |settings| settings.in_flight_limit = 1);
+    let mut rig = rig(1, |settings| settings.in_flight_limit = Some(1));
     for name in ["a.example", "b.example"] {
         rig.ask(name);
     }
@@ -240,4 +242,68 @@ fn a_dropped_engine_answers_everyone() {
         .map(|(_, answer)| answer.outcome)
         .collect();
     assert_eq!(outcomes, [Outcome::Timeout; 2]);
+}
+
+#[test]
+fn a_rate_lets_questions_leave_one_after_the_other() {
+    let mut rig = rig(1, |settings| settings.rate_limit = Some(10));
+    for number in 0..5 {
+        rig.ask(&format!("q{number}.example"));
+    }
+    rig.at(0);
+    assert_eq!(rig.reached(0).len(), 1, "10 a second are one each 100 ms");
+    for (time, sent) in [(49, 0), (50, 1), (51, 0), (149, 0), (150, 1), (350, 1)] {
+        rig.at(time);
+        assert_eq!(rig.reached(0).len(), sent, "{time}");
+    }
+    assert_eq!(
+        rig.due_in(),
+        Some(400),
+        "the loop wakes up for the next one"
+    );
+}
+
+#[test]
+fn a_lost_datagram_halves_the_window_of_its_server() {
+    let mut rig = rig(1, |settings| {
+        settings.in_flight_start = 64;
+        settings.breaker_threshold = 1000;
+    });
+    for number in 0..65 {
+        rig.ask(&format!("q{number}.example"));
+    }
+    rig.at(0);
+    assert_eq!(rig.reached(0).len(), 64);
+    rig.at(2_000);
+    assert_eq!(rig.reached(0).len(), 64, "retransmissions only");
+    assert_eq!(rig.engine.servers[0].pacing.window(), 32);
+    rig.at(10_000);
+    rig.reached(0);
+    assert_eq!(rig.outcomes().len(), 64);
+    for number in 0..65 {
+        rig.ask(&format!("r{number}.example"));
+    }
+    rig.at(10_001);
+    assert_eq!(
+        rig.engine.flights.len(),
+        rig.engine.servers[0].pacing.window()
+    );
+}
+
+#[test]
+fn a_question_that_turns_to_another_server_leaves_the_first_ones_window() {
+    let mut rig = rig(2, |settings| settings.in_flight_limit = Some(1));
+    rig.ask("a.example");
+    rig.ask("b.example");
+    for time in [0, 2_000, 5_000] {
+        rig.at(time);
+        let reached = (rig.reached(0).len(), rig.reached(1).len());
+        assert_eq!(reached, (1, 0), "{time}");
+    }
+    rig.at(7_000);
+    assert_eq!(
+        (rig.reached(0).len(), rig.reached(1).len()),
+        (1, 1),
+        "a went to the second server, b to the first"
+    );
 }
