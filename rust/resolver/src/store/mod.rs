@@ -2,7 +2,7 @@
 //!
 //! A header line, then one RRset a line, in zstd frames; whoever appends adds a frame, so that a crash costs the last
 //! frame at most. [`StoreReader`] reads such a file, [`RecordedResolver`] answers from it, [`RecordingResolver`] fills
-//! it through a [`Recorder`]. Which of several rows was true at a given time is not decided here yet: the newest wins.
+//! it through a [`Recorder`]. Which of several rows was true at a given time is decided by core's `History`.
 
 mod appending;
 mod frames;
