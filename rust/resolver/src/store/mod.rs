@@ -5,6 +5,7 @@
 //! it through a [`Recorder`]. Which of several rows was true at a given time is decided by core's `History`.
 
 mod appending;
+mod compacting;
 mod frames;
 mod lines;
 mod presentation;
@@ -13,12 +14,15 @@ mod reader;
 mod recorded;
 mod recording;
 mod row;
+mod writing;
 
+pub use compacting::{Compacted, compact};
 pub use problem::StoreError;
 pub use reader::{StoreReader, StoredRow};
 pub use recorded::RecordedResolver;
 pub use recording::{Clock, Recorder, RecordingResolver};
 pub use row::Row;
+pub use writing::RowWriter;
 
 /// The version of the row's shape that this code writes, and the newest that it reads.
 pub const SCHEMA: u64 = 1;

@@ -145,6 +145,24 @@ impl Row {
         })
     }
 
+    /// The same row as this code writes it: names in lower case, records in their one form and order.
+    ///
+    /// # Errors
+    /// What is wrong with the row.
+    pub(super) fn into_canonical(mut self) -> Result<Self, &'static str> {
+        let answer = self.answer()?;
+        if let Some((question, answer)) = answer {
+            question.name.as_str().clone_into(&mut self.name);
+            self.data = presentation::sorted(answer.data).1;
+            return Ok(self);
+        }
+        self.name.make_ascii_lowercase();
+        self.record_type.make_ascii_uppercase();
+        self.data.sort_unstable();
+        self.data.dedup();
+        Ok(self)
+    }
+
     /// What the row says, checked; `None` for a type that no check asks for.
     ///
     /// # Errors
