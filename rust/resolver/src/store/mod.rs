@@ -17,6 +17,7 @@ mod row;
 mod writing;
 
 pub use compacting::{Compacted, compact};
+pub use presentation::texts;
 pub use problem::StoreError;
 pub use reader::{StoreReader, StoredRow};
 pub use recorded::RecordedResolver;
