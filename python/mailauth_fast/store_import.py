@@ -1,7 +1,7 @@
-"""From what others publish to rows of a DNS store: passive DNS, zones, caches, key archives, tables.
+"""From what others publish to rows of a DNS store: passive DNS, zones, caches, keys, tables.
 
 Each reader gives rows or, for what is none, a sentence; nothing is asked and nothing is guessed
-beyond what is counted. Passive DNS: the common output format (draft-dulaunoy-dnsop-passive-dns-cof).
+beyond what is counted. Passive DNS: draft-dulaunoy-dnsop-passive-dns-cof.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import csv
 import gzip
 import io
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import dns.exception
@@ -26,6 +25,7 @@ from mailauth_fast.store_rows import StoredRow, seconds, txt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
 ImportForm = Literal["cof", "csv", "jsonl", "keys", "mailauth", "zone"]
 FORMS: tuple[ImportForm, ...] = ("cof", "csv", "jsonl", "keys", "mailauth", "zone")
@@ -120,7 +120,7 @@ def sniffed(text: str) -> ImportForm | None:
     columns = {column.strip().lower() for column in first.split(",")}
     if {"domain", "selector", "value"} <= columns or {"name", "type", "value"} <= columns:
         return "csv"
-    if first.startswith("$") or " SOA " in f" {text[:4096].upper()} " or first.startswith(";"):
+    if first.startswith(("$", ";")) or " SOA " in f" {text[:4096].upper()} ":
         return "zone"
     return None
 
@@ -149,6 +149,8 @@ def _sniffed_json(text: str, first: str) -> ImportForm | None:
         ("records", "keys"),
     )
     named = next((form for key, form in forms if key in value), None)
+    if named is None and isinstance(value.get("name"), str) and "type" in value:
+        return "jsonl"
     is_mapping = all(isinstance(types, dict | str) for types in value.values())
     return named or ("mailauth" if is_mapping else None)
 
@@ -219,7 +221,7 @@ def _jsonl(job: Import) -> Iterator[Found]:
 
 
 def _cof(job: Import) -> Iterator[Found]:
-    """Passive DNS; version 2 of one server wraps each line and says at the end whether it is all."""
+    """Passive DNS; version 2 of one server wraps its lines and says whether they are all."""
     is_wrapped = is_ended = False
     for number, value in enumerate(_objects(job), 1):
         if isinstance(value, str):
@@ -312,9 +314,9 @@ def _mapped_text(kind: str, value: object) -> str:
         case "TXT", list():
             return txt([str(string).encode() for string in value])
         case "MX", dict():
-            return f"{int(value['priority'])} {value['exchange'].rstrip('.')}."
+            return f"{int(str(value['priority']))} {str(value['exchange']).rstrip('.')}."
         case "MX", [preference, host]:
-            return f"{int(preference)} {str(host).rstrip('.')}."
+            return f"{int(str(preference))} {str(host).rstrip('.')}."
         case "PTR", str():
             return f"{value.rstrip('.')}."
         case (("A" | "AAAA"), str()):

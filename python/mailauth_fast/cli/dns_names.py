@@ -81,13 +81,13 @@ def names(
         try:
             output.write_text("".join(lines), encoding="utf-8")
         except OSError as problem:
-            sentence = f"{output}: cannot be written ({reason_of(problem)}); check --output"
-            raise CommandError(sentence, Exit.FATAL) from None
+            broken = f"{output}: cannot be written ({reason_of(problem)}); check --output"
+            raise CommandError(broken, Exit.FATAL) from None
     by_type = Counter(kind for _, kind in collector.asked)
     table = ", ".join(f"{count:,} {kind}" for kind, count in sorted(by_type.items()))
     say(f"{messages:,} messages begin with {len(lines):,} questions ({table or 'none'})")
-    for problem in run.problems:
-        say(problem)
+    for sentence in run.problems:
+        say(sentence)
     return Exit.PARTIAL if run.problems else Exit.FINISHED
 
 

@@ -1,4 +1,4 @@
-"""`dns import`, `export`, `diff`, `merge`, `compact`: stores filled, given away, compared, kept small."""
+"""`dns import`, `export`, `diff`, `merge`, `compact`: stores filled, given away and kept small."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _imported(job: Import, writer: _core.StoreWriter) -> Exit:
     return Exit.PARTIAL if bad or job.is_partial else Exit.FINISHED
 
 
-def export_rows(  # noqa: PLR0913 - options of a command
+def export_rows(
     store: str,
     name: str | None = None,
     *,
@@ -106,7 +106,7 @@ def export_rows(  # noqa: PLR0913 - options of a command
         ExportForm,
         Parameter(
             name="--format",
-            help="jsonl, cof and csv hold every row; json (as of zone:), mailauth and zone one time",
+            help="jsonl, cof, csv: every row; json (as of zone:), mailauth, zone: one time",
         ),
     ] = "jsonl",
     at: Annotated[
