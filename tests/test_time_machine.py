@@ -6,7 +6,14 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from mailauth_fast import Envelope, Policy, RecordedResolver, Verifier
+from mailauth_fast import (
+    Envelope,
+    InvalidPolicy,
+    Policy,
+    RecordedResolver,
+    StaticResolver,
+    Verifier,
+)
 
 from tests.keys import ed25519_key
 from tests.signing import Signer, sign
@@ -152,3 +159,38 @@ def test_one_archive_of_two_years_sees_two_keys(tmp_path: Path) -> None:
     )
     results = [row.dkim[0].result for row in table]
     assert results == ["pass", "pass", "fail"]
+
+
+def test_the_public_suffix_list_is_the_one_of_the_day(tmp_path: Path) -> None:
+    folder = tmp_path / "lists"
+    folder.mkdir()
+    (folder / "public_suffix_list-2019-01-01.dat").write_text("com\n")
+    (folder / "20210101.dat").write_text("com\nexample.com\n")
+    (folder / "README").write_text("no list")
+    zone = StaticResolver({"_dmarc.example.com": {"TXT": ["v=DMARC1; p=reject"]}})
+    policy = Policy(rules="rfc7489", public_suffix_list=folder)
+    verifier = Verifier(zone, policy=policy)
+    raw = RAW.replace(b"a@example.com", b"a@shop.example.com")
+    found = [
+        verifier.verify(raw, envelope=Envelope(received_at=time), now="received")
+        for time in (1_262_304_000, RECEIVED, 1_609_459_199, 1_609_459_200)
+    ]
+    domains = [verdict.author and verdict.author.organizational_domain for verdict in found]
+    assert domains == ["example.com", "example.com", "example.com", "shop.example.com"]
+    assert verifier.organizational_domain("a.shop.example.com") == "shop.example.com"
+
+
+@pytest.mark.parametrize(
+    ("name", "octets", "words"),
+    [
+        ("list.dat", b"com\n", "a date in its name"),
+        ("2019-01-01.dat", b"// nothing\n", "holds no rule"),
+        ("2019-01-01.dat", b"\xff", "not UTF-8"),
+    ],
+)
+def test_a_folder_without_usable_lists_is_one_sentence(
+    tmp_path: Path, name: str, octets: bytes, words: str
+) -> None:
+    (tmp_path / name).write_bytes(octets)
+    with pytest.raises(InvalidPolicy, match=words):
+        Verifier(StaticResolver({}), policy=Policy(public_suffix_list=tmp_path))

@@ -249,6 +249,7 @@ impl Examination {
         answers: &Answers<'_>,
         policy: &Policy,
     ) -> Result<Verdict, Pending> {
+        let policy = &*policy.of_day(self.judged_at);
         dmarc::expect(answers, &self.author, policy, self.judged_at);
         let (judged_at, author) = (self.judged_at, self.author.domain.as_ref());
         let dkim = self.stored.dkim(answers, policy, judged_at, author);
