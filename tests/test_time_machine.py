@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 from mailauth_fast import (
     Envelope,
@@ -13,7 +14,9 @@ from mailauth_fast import (
     RecordedResolver,
     StaticResolver,
     Verifier,
+    _core,
 )
+from mailauth_fast.store_import import Import
 
 from tests.keys import ed25519_key
 from tests.signing import Signer, sign
@@ -194,3 +197,36 @@ def test_a_folder_without_usable_lists_is_one_sentence(
     (tmp_path / name).write_bytes(octets)
     with pytest.raises(InvalidPolicy, match=words):
         Verifier(StaticResolver({}), policy=Policy(public_suffix_list=tmp_path))
+
+
+def test_an_imported_zone_denies_what_it_does_not_hold_and_expands_wildcards(
+    tmp_path: Path,
+) -> None:
+    zone, store = tmp_path / "example.zone", tmp_path / "store.zst"
+    zone.write_text(
+        "$ORIGIN example.com.\n$TTL 60\n@ SOA ns x 1 2 3 4 5\n@ NS ns.example.net.\n"
+        '*.mail TXT "v=spf1 ip4:192.0.2.1 -all"\nsub NS ns.example.net.\n'
+    )
+    writer = _core.StoreWriter(store)
+    job = Import(zone, at=RECEIVED)
+    job.read()
+    assert writer.add([msgspec.json.encode(found) for found in job.rows()]) == []
+    writer.close()
+    verifier = Verifier(RecordedResolver(store))
+
+    def spf_of(domain: str, received_at: int) -> tuple[str, str]:
+        envelope = Envelope(
+            client_ip="192.0.2.1",
+            helo="x",
+            mail_from=f"a@{domain}",
+            received_at=received_at,
+        )
+        verdict = verifier.verify(RAW, envelope=envelope, now="received")
+        assert verdict.spf is not None
+        return verdict.spf.result, verdict.spf.reason
+
+    assert spf_of("a.mail.example.com", RECEIVED) == ("pass", "matched")
+    assert spf_of("example.com", RECEIVED) == ("none", "no-record")
+    assert spf_of("absent.example.com", RECEIVED) == ("none", "no-domain")
+    assert spf_of("x.sub.example.com", RECEIVED) == ("temperror", "dns-unknown")
+    assert spf_of("absent.example.com", RECEIVED + DAY) == ("temperror", "dns-unknown")

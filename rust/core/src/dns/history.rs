@@ -17,6 +17,17 @@ const SLACK_CEILING: i64 = 604_800;
 /// Rows of one question that are used, the newest: the time to choose among them grows with their square.
 pub const HISTORY_LIMIT: usize = 4_096;
 
+/// Beginnings of sources, the one that is believed first at the head.
+const SOURCE_ORDER: [&str; 7] = [
+    "live:",
+    "zone:",
+    "pdns:",
+    "archive:live_dns",
+    "import:",
+    "recovered",
+    "archive:gcd_recovered",
+];
+
 words! {
     /// How what is used stands to the time that was asked about.
     Standing {
@@ -84,17 +95,10 @@ impl Observation {
         if source.starts_with("live:") && self.answer.authenticated == Some(true) {
             return 0;
         }
-        const ORDER: [&str; 7] = [
-            "live:",
-            "zone:",
-            "pdns:",
-            "archive:live_dns",
-            "import:",
-            "recovered",
-            "archive:gcd_recovered",
-        ];
-        let place = ORDER.iter().position(|prefix| source.starts_with(prefix));
-        place.map_or(ORDER.len() + 1, |place| place + 1)
+        let place = SOURCE_ORDER
+            .iter()
+            .position(|prefix| source.starts_with(prefix));
+        place.map_or(SOURCE_ORDER.len() + 1, |place| place + 1)
     }
 }
 

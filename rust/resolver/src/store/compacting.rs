@@ -199,7 +199,9 @@ mod tests {
         serde_json::from_value(line).unwrap()
     }
 
-    fn windows(rows: Vec<Row>) -> Vec<(String, Option<i64>, Option<i64>, Option<u32>)> {
+    type Window = (String, Option<i64>, Option<i64>, Option<u32>);
+
+    fn windows(rows: Vec<Row>) -> Vec<Window> {
         let window = |row: Row| (row.data.concat(), row.first_seen, row.last_seen, row.ttl);
         merged(rows).into_iter().map(window).collect()
     }

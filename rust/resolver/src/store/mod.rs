@@ -15,6 +15,7 @@ mod recorded;
 mod recording;
 mod row;
 mod writing;
+mod zones;
 
 pub use compacting::{Compacted, compact};
 pub use presentation::texts;

@@ -13,11 +13,13 @@ use mailauth_core::dns::{
 use super::presentation;
 use super::problem::StoreError;
 use super::reader::StoreReader;
+use super::zones::Zones;
 
 /// Answers from a DNS store, held in memory.
 #[derive(Debug)]
 pub struct RecordedResolver {
     rows: HashMap<Question, Vec<Observation>>,
+    zones: Zones,
     problems: Vec<String>,
 }
 
@@ -29,9 +31,11 @@ impl RecordedResolver {
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let mut reader = StoreReader::open(path)?;
         let mut rows: HashMap<Question, Vec<Observation>> = HashMap::new();
+        let mut zones = Zones::default();
         let mut source: Arc<str> = Arc::from("");
         while let Some(part) = reader.next_rows()? {
             for stored in part {
+                zones.add(&stored.row);
                 let Some((question, mut answer)) = stored.answer else {
                     continue;
                 };
@@ -52,7 +56,12 @@ impl RecordedResolver {
         }
         let mut problems = reader.problems();
         problems.extend(crowded(&rows, path));
-        Ok(Self { rows, problems })
+        zones.finish();
+        Ok(Self {
+            rows,
+            zones,
+            problems,
+        })
     }
 
     /// What was wrong with the store, one sentence each; the rest of it is used.
@@ -62,9 +71,12 @@ impl RecordedResolver {
 
     /// The store's answer: the newest, with everything that was true at other times beside it.
     pub fn answer(&self, question: &Question) -> Answer {
-        let Some(rows) = self.rows.get(question) else {
+        let rows_of = |question: &Question| self.rows.get(question).cloned().unwrap_or_default();
+        let mut rows = rows_of(question);
+        rows.extend(self.zones.denials(question, rows_of));
+        if rows.is_empty() {
             return Answer::empty(Outcome::Unknown);
-        };
+        }
         let newest = rows.iter().map(|row| &row.answer).reduce(|known, answer| {
             if supersedes(answer, known) {
                 answer
@@ -74,7 +86,7 @@ impl RecordedResolver {
         });
         let newest = newest.cloned();
         Answer {
-            history: Some(Arc::new(History::new(question, rows.clone()))),
+            history: Some(Arc::new(History::new(question, rows))),
             ..newest.unwrap_or_else(|| Answer::empty(Outcome::Unknown))
         }
     }
