@@ -91,7 +91,9 @@ impl Entry {
     /// A word for the verdict's `limits` on how sure the answer is.
     pub(crate) const fn qualification(&self) -> Option<&'static str> {
         match self.standing {
-            Standing::Ambiguous | Standing::Interpolated => Some(self.standing.as_str()),
+            Standing::Ambiguous | Standing::Interpolated | Standing::BeforeWindow => {
+                Some(self.standing.as_str())
+            }
             _ => None,
         }
     }

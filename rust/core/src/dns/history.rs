@@ -40,7 +40,7 @@ words! {
         /// Keys of before and after, of which the signature decides.
         Offered "offered";
         /// First observed later.
-        BeforeWindow "before-window";
+        BeforeWindow "publication-not-seen";
         /// Last observed earlier.
         AfterWindow "after-window";
     }
