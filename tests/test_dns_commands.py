@@ -23,7 +23,7 @@ ZONE_FILE = generate.FOLDER / "dns.json"
 NIGHT = "2026-11-23T00:00:00+00:00"
 AT = 1_795_392_000
 
-COF = [
+COF: list[dict[str, Any]] = [
     {
         "rrname": "A.Example.",
         "rrtype": "TXT",
@@ -65,7 +65,7 @@ MAILAUTH = {
     "b.example": {"A": ["192.0.2.1"], "MX": "NODATA"},
     "c.example": "NXDOMAIN",
 }
-KEYS = [
+KEYS: list[dict[str, Any]] = [
     {
         "domain": "example.com",
         "selector": "s",
@@ -367,7 +367,7 @@ def test_warming_follows_spf_records_and_says_when_dns_fails(tmp_path: Path) -> 
     }
     zone.pop("a.example.")
     zone_file, names, store = tmp_path / "z.json", tmp_path / "n", tmp_path / "s.zst"
-    zone["a.example"]["MX"] = [[10, "mx.example"]]  # type: ignore[index, list-item]
+    zone["a.example"]["MX"] = [[10, "mx.example"]]  # type: ignore[index]
     zone_file.write_text(json.dumps(zone))
     names.write_text("# comment\nA.example. txt\n")
     done = command("dns", "warm", names, "--store", store, "--dns", f"zone:{zone_file}")

@@ -78,7 +78,7 @@ class Policy:
             raise InvalidPolicy("receiver is no text; give a host name")
         if self.public_suffix_list is not None and not Path(self.public_suffix_list).exists():
             raise InvalidPolicy(
-                f"{self.public_suffix_list}: no such public suffix list; give a list file, or a folder of them"
+                f"{self.public_suffix_list}: no such public suffix list; give a file or a folder"
             )
 
 
