@@ -1,6 +1,6 @@
 //! What an imported zone says of names that have no row: a whole zone denies whatever it does not hold.
 //!
-//! Knows apexes, delegations and wildcards (RFC 1034 §4.3.2, §4.3.3, RFC 4592 §2.2); must not know files or times of
+//! Knows apexes, delegations and wildcards (RFC 1034 §4.3.2, §4.3.3); must not know files or times of
 //! messages.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -151,7 +151,7 @@ impl Zone {
         expanded
     }
 
-    /// RFC 4592 §3.3.1: the wildcard right below the closest name that exists, if there is one.
+    /// RFC 1034 §4.3.3: the wildcard right below the closest name that exists, if there is one.
     fn wildcard(&self, name: &Domain) -> Option<Domain> {
         let above = (1..name.label_count()).rev();
         let closest = above
