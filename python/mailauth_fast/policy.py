@@ -76,9 +76,9 @@ class Policy:
                 raise InvalidPolicy(f"{name} is {getattr(self, name)!r}; use True or False")
         if not isinstance(self.receiver, str):
             raise InvalidPolicy("receiver is no text; give a host name")
-        if self.public_suffix_list is not None and not Path(self.public_suffix_list).is_file():
+        if self.public_suffix_list is not None and not Path(self.public_suffix_list).exists():
             raise InvalidPolicy(
-                f"{self.public_suffix_list}: no such public suffix list; give a list file"
+                f"{self.public_suffix_list}: no such public suffix list; give a file or a folder"
             )
 
 

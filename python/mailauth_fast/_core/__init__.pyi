@@ -16,13 +16,16 @@ __all__ = [
     "Rows",
     "StaticZone",
     "StoreRows",
+    "StoreWriter",
     "VerdictFile",
     "Writer",
     "__version__",
+    "ask",
     "assemble",
     "authentication_results",
     "author_domain",
     "check_trust",
+    "compact",
     "csv_header",
     "engine_text",
     "flat_columns",
@@ -44,7 +47,13 @@ def assemble(
     metadata: list[tuple[str, str]],
     is_flat: bool = False,
 ) -> None: ...
+def ask(
+    resolver: Any, questions: Sequence[tuple[str, str]]
+) -> list[tuple[str, str, str, list[str]]]: ...
 def author_domain(octets: Any) -> bytes: ...
+def compact(
+    inputs: Sequence[str | PathLike[str]], target: str | PathLike[str]
+) -> tuple[int, int, list[str]]: ...
 def csv_header(is_flat: bool = False) -> str: ...
 def check_trust(entries: Sequence[str]) -> None: ...
 def engine_text() -> str: ...
@@ -96,6 +105,14 @@ class StoreRows:
     def __next__(self) -> tuple[int, bytes]: ...
     @property
     def problems(self) -> list[str]: ...
+
+@final
+class StoreWriter:
+    def __new__(cls, path: str | PathLike[str]) -> StoreWriter: ...
+    @property
+    def problems(self) -> list[str]: ...
+    def add(self, rows: Sequence[bytes]) -> list[tuple[int, str]]: ...
+    def close(self) -> None: ...
 
 @final
 class Delivery:

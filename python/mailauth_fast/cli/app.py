@@ -134,11 +134,38 @@ app.command(
 dns = App(
     name="dns",
     group=DNS,
-    help="Look into DNS stores.",
+    help="Fill, keep and look into DNS stores.",
     help_flags=["--help", "-h"],
     version_flags=[],
 )
 dns.command("mailauth_fast.cli.dns:show", name="show", help="Show what a DNS store holds.")
+dns.command(
+    "mailauth_fast.cli.dns_names:names",
+    name="names",
+    help="List the questions that verifying would begin with.",
+)
+dns.command(
+    "mailauth_fast.cli.dns_names:warm", name="warm", help="Ask a list of questions into a store."
+)
+dns.command(
+    "mailauth_fast.cli.dns_store:import_rows",
+    name="import",
+    help="Add passive DNS, zones, caches, key archives or tables to a store.",
+)
+dns.command(
+    "mailauth_fast.cli.dns_store:export_rows",
+    name="export",
+    help="Write a store in a form that others read.",
+)
+dns.command(
+    "mailauth_fast.cli.dns_store:diff_stores", name="diff", help="Compare what two stores say."
+)
+dns.command("mailauth_fast.cli.dns_store:merge_stores", name="merge", help="Join stores into one.")
+dns.command(
+    "mailauth_fast.cli.dns_store:compact_store",
+    name="compact",
+    help="Write a store anew, with as few rows as say the same.",
+)
 app.command(dns)
 
 FATAL = (EngineError, ResolverUnavailable, StoreError, UnreadableInput)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 import msgspec
@@ -13,26 +12,12 @@ from mailauth_fast import _core
 from mailauth_fast.cli.app import is_dash
 from mailauth_fast.cli.exits import CommandError, Exit
 from mailauth_fast.cli.terminal import printable, say
+from mailauth_fast.store_rows import StoredRow, day
 
 Form = Literal["text", "jsonl"]
 COLUMNS = "{:<40}  {:<5}  {:<10}  {:<10}  {:>6}  {}"
 """Name, type, first and last day seen, TTL, source: a name may reach over its column."""
 INDENT = "    "
-
-
-class StoredRow(msgspec.Struct, frozen=True, rename={"record_type": "type"}):
-    """One row of a store."""
-
-    name: str
-    record_type: str
-    data: list[str]
-    rcode: str
-    first_seen: int | None
-    last_seen: int | None
-    source: str
-    ttl: int | None
-    ad: bool | None
-    is_alias: bool = False
 
 
 def show(
@@ -74,19 +59,10 @@ def _show_row(row: StoredRow) -> None:
     if row.ad is not None:
         facts.append("authenticated" if row.ad else "not authenticated")
     source = " ".join([row.source or "-", *facts])
-    days = (_day(row.first_seen), _day(row.last_seen))
+    days = (day(row.first_seen), day(row.last_seen))
     _print(COLUMNS.format(row.name, row.record_type, *days, ttl, source))
     for text in row.data or ["no data" if row.rcode == "NOERROR" else row.rcode]:
         _print(INDENT + text)
-
-
-def _day(seconds: int | None) -> str:
-    if seconds is None:
-        return "-"
-    try:
-        return datetime.fromtimestamp(seconds, UTC).date().isoformat()
-    except (OverflowError, OSError, ValueError):
-        return str(seconds)
 
 
 def _print(line: str) -> None:

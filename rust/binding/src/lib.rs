@@ -19,6 +19,7 @@ mod settings;
 mod shape;
 mod standard_input;
 mod store;
+mod store_writer;
 mod target;
 mod unit_reader;
 mod verdict_file;
@@ -62,6 +63,8 @@ mod _core {
     use super::rows::Rows;
     #[pymodule_export]
     use super::store::{RecordedResolver, RecordingResolver, StoreRows};
+    #[pymodule_export]
+    use super::store_writer::{StoreWriter, ask, compact};
     #[pymodule_export]
     use super::verdict_file::VerdictFile;
     #[pymodule_export]

@@ -156,6 +156,7 @@ fn answer(item: &Bound<'_, PyAny>, record_type: RecordType) -> PyResult<Answer> 
             .getattr("is_alias")
             .and_then(|value| value.extract())
             .unwrap_or(false),
+        history: None,
     })
 }
 

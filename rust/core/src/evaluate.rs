@@ -8,7 +8,7 @@ use crate::dkim::hash_work::HashWork;
 use crate::dkim::{
     BodyHashes, Check, DkimResult, DkimVerdict, Signatures, SignedOctets, signed_octets,
 };
-use crate::dns::{Answers, Lookup, Pending, Question};
+use crate::dns::{Answers, AsOf, Lookup, Pending, Question};
 use crate::domain::Domain;
 use crate::envelope::Envelope;
 use crate::message::{MESSAGE_OCTET_LIMIT, Message, Repair};
@@ -207,6 +207,7 @@ impl Examination {
     /// Finds the hashes that can be made now, to be made together with those of other messages; the verdict is the same
     /// without.
     pub(crate) fn prepare(&mut self, lookup: &dyn Lookup, policy: &Policy) {
+        let lookup: &dyn Lookup = &self.dated(lookup);
         let (reading, author) = (&mut self.stored, self.author.domain.as_ref());
         let (message, bodies) = (&reading.message, &mut reading.bodies);
         let signatures = &mut reading.signatures;
@@ -228,9 +229,15 @@ impl Examination {
         lookup: &dyn Lookup,
         policy: &Policy,
     ) -> Result<Verdict, Vec<Question>> {
-        let answers = Answers::new(lookup);
+        let dated = self.dated(lookup);
+        let answers = Answers::new(&dated);
         self.evaluate_all(&answers, policy)
             .map_err(|Pending| answers.missing())
+    }
+
+    /// The answers as they were when the message is judged.
+    pub(crate) fn dated<'a>(&self, lookup: &'a dyn Lookup) -> AsOf<'a> {
+        AsOf::new(lookup, self.judged_at)
     }
 
     /// What the examined signatures signed, in the reading that the last verdict rests on.
@@ -251,6 +258,7 @@ impl Examination {
         answers: &Answers<'_>,
         policy: &Policy,
     ) -> Result<Verdict, Pending> {
+        let policy = &*policy.of_day(self.judged_at);
         let (judged_at, author) = (self.judged_at, self.author.domain.as_ref());
         let dkim = self.stored.dkim(answers, policy, judged_at, author);
         let spf = spf::check_mail_from(answers, &self.envelope, policy, self.judged_at);
@@ -289,6 +297,12 @@ impl Examination {
         authentication_results::shorten(&mut evidence.dkim);
         let mut verdict = self.row(policy, evidence, spf, spf_helo, dmarc);
         verdict.repairs = repairs;
+        let qualifications = answers.qualifications();
+        verdict
+            .limits
+            .extend(qualifications.into_iter().map(str::to_owned));
+        verdict.limits.sort_unstable();
+        verdict.limits.dedup();
         if !policy.receiver.is_empty() {
             let field = authentication_results::write(&verdict, &policy.receiver);
             verdict.authentication_results = Some(field);
@@ -420,6 +434,7 @@ impl Examination {
 /// Reasons that are a limit being hit; SPF names its own in its `limits`.
 const LIMIT_REASONS: &[&str] = &[
     "dns-budget",
+    "key-outside-window",
     "limit-exceeded",
     "signature-limit",
     "too-many-author-domains",

@@ -128,9 +128,10 @@ fn evaluate(
 ) -> Result<Vec<(Verdict, Vec<UsedAnswer>)>, Vec<Question>> {
     let mut missing = Vec::new();
     for view in views.iter_mut().filter(|view| view.finished.is_none()) {
-        let answers = Answers::new(lookup);
+        let dated = view.examination.dated(lookup);
+        let answers = Answers::new(&dated);
         match view.examination.evaluate_all(&answers, view.policy) {
-            Ok(verdict) => view.finished = Some((verdict, used_answers(&answers, lookup))),
+            Ok(verdict) => view.finished = Some((verdict, used_answers(&answers, &dated))),
             Err(Pending) => missing.extend(answers.missing()),
         }
     }

@@ -2,9 +2,10 @@
 //!
 //! The public names are those of the contract; Python checks the ranges when it builds one of these.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::dmarc::PublicSuffixList;
+use crate::dmarc::{PublicSuffixList, SuffixEditions};
 use crate::reason::words;
 use crate::trace::Trust;
 
@@ -62,6 +63,8 @@ pub struct Policy {
     pub body_length: BodyLength,
     /// Public suffixes for RFC 7489 discovery.
     pub public_suffix_list: Arc<PublicSuffixList>,
+    /// Lists of several days, of which [`Policy::of_day`] takes one.
+    pub public_suffix_editions: Option<Arc<SuffixEditions>>,
     /// Whether the private part of the list counts.
     pub private_suffixes: bool,
     /// Domains whose ARC chains the receiver believes, lower-case A-labels.
@@ -88,6 +91,7 @@ impl Default for Policy {
             max_signatures: SIGNATURE_LIMIT,
             body_length: BodyLength::Honour,
             public_suffix_list: PublicSuffixList::built_in(),
+            public_suffix_editions: None,
             private_suffixes: true,
             trusted_sealers: Vec::new(),
             trust: Trust::default(),
@@ -100,6 +104,17 @@ impl Default for Policy {
 }
 
 impl Policy {
+    /// The policy with the public suffix list of a time (Unix seconds); itself when it has but one list.
+    pub fn of_day(&self, time: Option<i64>) -> Cow<'_, Self> {
+        match &self.public_suffix_editions {
+            None => Cow::Borrowed(self),
+            Some(editions) => Cow::Owned(Self {
+                public_suffix_list: editions.of_day(time),
+                ..self.clone()
+            }),
+        }
+    }
+
     /// The rule book for mail judged at `judged_at` (Unix seconds): never [`Rules::Auto`].
     pub fn rules_at(&self, judged_at: Option<i64>) -> Rules {
         match (self.rules, judged_at) {

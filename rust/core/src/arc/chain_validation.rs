@@ -13,7 +13,7 @@ use crate::dkim::signature::{Facts, Signature};
 use crate::dkim::signatures::{check, key_records, prepare_hashes, request_body};
 use crate::dkim::verify::{self, Circumstances};
 use crate::dkim::{BodyHashes, Check, DkimReason};
-use crate::dns::{Entry, Outcome, Pending};
+use crate::dns::{Entry, Outcome, Pending, Standing};
 use crate::domain::Domain;
 use crate::message::Message;
 use crate::policy::Policy;
@@ -91,6 +91,9 @@ enum Finding {
 impl Finding {
     fn new(reason: ArcReason, entry: &Entry) -> Self {
         match reason.result() {
+            ArcResult::Pass if entry.standing == Standing::AfterWindow => {
+                Self::Open(ArcResult::Unverifiable, ArcReason::KeyOutsideWindow)
+            }
             ArcResult::Pass => Self::Pass(reason),
             ArcResult::TempError => Self::Open(ArcResult::TempError, reason),
             // A DNS store that does not know a name says nothing about it.

@@ -30,6 +30,7 @@ reasons! {
         RsaSha1 "rsa-sha1" "RFC 8301 §3.1" "The algorithm rsa-sha1 must not be accepted any more.";
         KeySize "key-size" "RFC 8301 §3.2" "An RSA key is smaller or larger than what is accepted.";
         KeyUnavailable "key-unavailable" "RFC 6376 §6.1.2" "No key is published under a selector, or a DNS store does not know it.";
+        KeyOutsideWindow "key-outside-window" "api" "A signature of the chain verifies, but the DNS store saw its key for the last time before the message was received.";
         KeyUnusable "key-unusable" "RFC 6376 §6.1.2" "What is published under a selector is no key, or none that may be used for this.";
         LimitExceeded "limit-exceeded" "api" "The header section, a list of field names or the number of keys is larger than what is examined.";
         DnsTimeout "dns-timeout" "RFC 6376 §6.1.2" "The question for a key was not answered in time.";
@@ -72,6 +73,7 @@ impl ArcReason {
             | Self::DnsBudget => ArcResult::Fail,
             // Deviation: RFC 8617 §5.2.1 makes DNS errors permanent; a lost packet can be asked again, so it has a
             // word of its own, which is written `fail` wherever only the RFC's words may stand.
+            Self::KeyOutsideWindow => ArcResult::Unverifiable,
             Self::DnsTimeout | Self::DnsServFail | Self::DnsError => ArcResult::TempError,
         }
     }
@@ -104,6 +106,7 @@ impl ArcReason {
             DkimReason::BodyLengthBeyondBody => Self::BodyLengthBeyondBody,
             DkimReason::LimitExceeded | DkimReason::SignatureLimit => Self::LimitExceeded,
             DkimReason::KeyUnavailable => Self::KeyUnavailable,
+            DkimReason::KeyOutsideWindow => Self::KeyOutsideWindow,
             DkimReason::KeyMalformed
             | DkimReason::KeyVersion
             | DkimReason::KeyRevoked

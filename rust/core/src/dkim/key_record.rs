@@ -24,12 +24,15 @@ pub struct KeyRecords {
 impl KeyRecords {
     /// Reads the records of one answer; their order makes no difference (RFC 6376 §6.1.2 step 4).
     pub(crate) fn parse(texts: &[TxtRecord]) -> Self {
-        let mut texts: Vec<&[u8]> = texts.iter().map(TxtRecord::joined).collect();
+        let mut texts: Vec<(&[u8], usize)> = texts.iter().map(TxtRecord::joined).zip(0..).collect();
         texts.sort_unstable();
-        texts.dedup();
+        texts.dedup_by_key(|(text, _)| *text);
         let (mut keys, mut others): (Vec<_>, Vec<_>) = texts
             .into_iter()
-            .map(KeyRecord::parse)
+            .map(|(text, place)| KeyRecord {
+                place,
+                ..KeyRecord::parse(text)
+            })
             .partition(KeyRecord::holds_key);
         let exceeds_limit = keys.len() > KEY_LIMIT;
         keys.truncate(KEY_LIMIT);
@@ -74,6 +77,8 @@ impl PublicKey {
 /// One key record.
 #[derive(Debug)]
 pub(crate) struct KeyRecord {
+    /// Where its text stands in the answer.
+    pub(crate) place: usize,
     /// Why the record as a whole is none.
     problem: Option<DkimReason>,
     /// `h=` names SHA-1, or is absent.
@@ -96,6 +101,7 @@ pub(crate) struct KeyRecord {
 impl KeyRecord {
     fn parse(text: &[u8]) -> Self {
         Self::read(text).unwrap_or_else(|problem| Self {
+            place: 0,
             problem: Some(problem),
             accepts_sha1: false,
             accepts_sha256: false,
@@ -131,6 +137,7 @@ impl KeyRecord {
         };
         let accepts = |name: &[u8]| hashes.as_ref().is_none_or(|names| contains(names, name));
         Ok(Self {
+            place: 0,
             problem: None,
             accepts_sha1: accepts(b"sha1"),
             accepts_sha256: accepts(b"sha256"),

@@ -32,6 +32,7 @@ reasons! {
         ExpiryBeforeTimestamp "expiry-before-timestamp" "RFC 6376 §3.5" "The time in x= is not after the time in t=.";
         LimitExceeded "limit-exceeded" "api" "The header section, the list in h= or the number of keys is larger than what is examined.";
         KeyUnavailable "key-unavailable" "RFC 6376 §6.1.2" "No key is published under the selector, or a DNS store does not know it.";
+        KeyOutsideWindow "key-outside-window" "api" "Body hash and signature verify, but the DNS store saw the key for the last time before the message was received.";
         KeyMalformed "key-malformed" "RFC 6376 §6.1.2" "What is published under the selector is no key record.";
         KeyVersion "key-version" "RFC 6376 §3.6.1" "The key record's version is not DKIM1.";
         KeyRevoked "key-revoked" "RFC 6376 §6.1.2" "The key was revoked: its p= is empty.";
@@ -99,6 +100,7 @@ impl DkimReason {
             | Self::SignedInFuture
             | Self::BodyUncovered
             | Self::SignatureLimit => DkimResult::Policy,
+            Self::KeyOutsideWindow => DkimResult::Unverifiable,
             Self::DnsTimeout | Self::DnsServFail | Self::DnsError => DkimResult::TempError,
         }
     }

@@ -13,7 +13,7 @@ use crate::dkim::key_record::KeyRecords;
 use crate::dkim::signature::{self, Facts, Signature, SignatureKind};
 use crate::dkim::verify::{self, Circumstances, Trial};
 use crate::dkim::{Check, DkimReason, DkimResult, DkimVerdict};
-use crate::dns::{Answers, Entry, Lookup, Outcome, Pending, Question};
+use crate::dns::{Answers, Entry, Lookup, Outcome, Pending, Question, Standing};
 use crate::domain::Domain;
 use crate::message::Message;
 use crate::policy::Policy;
@@ -326,10 +326,16 @@ impl Listed {
             verdict.result = DkimResult::Unverifiable;
         }
         verdict.flags = flags::collect(&self.facts, signature, selection, trial, body.octets);
-        if entry.first_seen.is_some() || entry.last_seen.is_some() {
-            verdict.key_source = Some(entry.source.to_string());
-            verdict.key_first_seen = entry.first_seen;
-            verdict.key_last_seen = entry.last_seen;
+        // Old private keys leak, or are published on purpose: such a pass proves nothing.
+        if verdict.result == DkimResult::Pass && entry.standing == Standing::AfterWindow {
+            verdict.reason = DkimReason::KeyOutsideWindow;
+            verdict.result = verdict.reason.result();
+        }
+        let origin = entry.origin(trial.place);
+        if entry.is_stored || origin.first_seen.is_some() || origin.last_seen.is_some() {
+            verdict.key_source = Some(origin.source.to_string());
+            verdict.key_first_seen = origin.first_seen;
+            verdict.key_last_seen = origin.last_seen;
         }
         verdict
     }

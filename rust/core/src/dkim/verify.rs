@@ -19,6 +19,8 @@ pub(crate) struct Trial {
     pub(crate) key_bits: Option<u32>,
     pub(crate) has_small_exponent: bool,
     pub(crate) is_testing: bool,
+    /// Where the key's text stands in the answer.
+    pub(crate) place: Option<usize>,
 }
 
 /// What holds for a signature whatever its key.
@@ -126,6 +128,7 @@ fn try_key(
         key_bits: Some(key.bits()),
         has_small_exponent: matches!(key, PublicKey::Rsa(key) if key.has_small_exponent()),
         is_testing: record.is_testing,
+        place: Some(record.place),
     }
 }
 
@@ -196,6 +199,7 @@ impl Trial {
             key_bits: None,
             has_small_exponent: false,
             is_testing: false,
+            place: None,
         }
     }
 
@@ -203,6 +207,7 @@ impl Trial {
         Self {
             key_bits: record.key_bits(),
             is_testing: record.is_testing,
+            place: Some(record.place),
             ..Self::without_key(reason)
         }
     }

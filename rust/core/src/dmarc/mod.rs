@@ -11,6 +11,7 @@ mod policy_discovery;
 mod policy_record;
 mod public_suffix;
 mod report_uri;
+mod suffix_editions;
 mod tree_walk;
 
 use serde::Serialize;
@@ -28,6 +29,7 @@ pub use policy_discovery::{DiscoveryResult, PolicyDiscovery, discover_policy};
 pub use policy_record::{PolicyRecord, PolicyRecords, PublicSuffixFlag};
 pub use public_suffix::PublicSuffixList;
 pub use report_uri::{REPORT_URI_LIMIT, ReportUri, ReportUris};
+pub use suffix_editions::{ReadEdition, SuffixEditions};
 
 /// Author domains of one message that are evaluated (RFC 9989 §11.5): each costs up to eight questions.
 pub const AUTHOR_DOMAIN_LIMIT: usize = 4;

@@ -24,6 +24,7 @@ pub struct Answers<'a> {
     lookup: &'a dyn Lookup,
     asked: RefCell<Vec<Question>>,
     missing: RefCell<Vec<Question>>,
+    qualifications: RefCell<Vec<&'static str>>,
 }
 
 impl<'a> Answers<'a> {
@@ -33,6 +34,7 @@ impl<'a> Answers<'a> {
             lookup,
             asked: RefCell::default(),
             missing: RefCell::default(),
+            qualifications: RefCell::default(),
         }
     }
 
@@ -54,10 +56,19 @@ impl<'a> Answers<'a> {
             }
             asked.push(question.clone());
         }
-        self.lookup.look_up(&question).ok_or_else(|| {
+        let entry = self.lookup.look_up(&question).ok_or_else(|| {
             self.want(question);
             Pending
-        })
+        })?;
+        if let Some(word) = entry.qualification() {
+            self.qualifications.borrow_mut().push(word);
+        }
+        Ok(entry)
+    }
+
+    /// Words for the verdict's `limits` on how sure the answers are that were used; a word may come twice.
+    pub fn qualifications(&self) -> Vec<&'static str> {
+        self.qualifications.borrow().clone()
     }
 
     /// Asks ahead for something a later round will probably need: neither counted nor required.

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use quick_cache::Weighter;
 
-use super::{Answer, Lookup, Outcome, Question, RecordData};
+use super::{Answer, Lookup, Observation, Outcome, Question, Standing};
 use crate::{dkim, dmarc, spf};
 
 /// Longest time in seconds that a positive answer is kept (RFC 8767 §4 caps at a week; a day is unbound's ceiling).
@@ -29,6 +29,12 @@ pub struct Entry {
     answer: Answer,
     expires_at: i64,
     sequence: u64,
+    /// How the answer stands to the time that was asked about (DNS stores).
+    pub(crate) standing: Standing,
+    /// A DNS store gave it.
+    pub(crate) is_stored: bool,
+    /// The rows whose records make up the answer, in their order, when there are several (DNS stores).
+    offers: Box<[Arc<Observation>]>,
     /// The SPF record among the texts.
     pub(crate) spf: OnceLock<spf::RecordSelection>,
     /// The DKIM keys among the texts, ready to verify with.
@@ -44,9 +50,51 @@ impl Entry {
             answer,
             expires_at: 0,
             sequence: 0,
+            standing: Standing::Observed,
+            is_stored: false,
+            offers: Box::default(),
             spf: OnceLock::new(),
             keys: OnceLock::new(),
             dmarc: OnceLock::new(),
+        }
+    }
+
+    /// What a history gives for a time.
+    pub(super) fn of_history(
+        answer: Answer,
+        standing: Standing,
+        offers: Box<[Arc<Observation>]>,
+    ) -> Self {
+        Self {
+            standing,
+            is_stored: true,
+            offers,
+            ..Self::new(answer)
+        }
+    }
+
+    /// The answer that the text record at this place comes from.
+    pub(crate) fn origin(&self, place: Option<usize>) -> &Answer {
+        let Some(mut place) = place else {
+            return &self.answer;
+        };
+        for offer in &self.offers {
+            let count = offer.answer.txt().len();
+            if place < count {
+                return &offer.answer;
+            }
+            place -= count;
+        }
+        &self.answer
+    }
+
+    /// A word for the verdict's `limits` on how sure the answer is.
+    pub(crate) const fn qualification(&self) -> Option<&'static str> {
+        match self.standing {
+            Standing::Ambiguous | Standing::Interpolated | Standing::BeforeWindow => {
+                Some(self.standing.as_str())
+            }
+            _ => None,
         }
     }
 }
@@ -64,17 +112,8 @@ struct OctetWeighter;
 
 impl Weighter<Question, Arc<Entry>> for OctetWeighter {
     fn weight(&self, question: &Question, entry: &Arc<Entry>) -> u64 {
-        let data = match &entry.data {
-            RecordData::None => 0,
-            RecordData::A(addresses) => addresses.len() * 4,
-            RecordData::Aaaa(addresses) => addresses.len() * 16,
-            RecordData::Mx(records) => records
-                .iter()
-                .map(|mx| mx.exchange.as_ref().map_or(0, |name| name.as_str().len()) + 24)
-                .sum(),
-            RecordData::Ptr(names) => names.iter().map(|name| name.as_str().len() + 16).sum(),
-            RecordData::Txt(records) => records.iter().map(|txt| txt.joined().len() + 32).sum(),
-        };
+        let history = entry.history.as_ref().map_or(0, |history| history.octets());
+        let data = entry.data.octets() + history;
         ENTRY_OVERHEAD + to_u64(question.name.as_str().len()) + to_u64(data) * PARSED_FACTOR
     }
 }

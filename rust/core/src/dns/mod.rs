@@ -5,6 +5,7 @@
 
 mod answers;
 mod cache;
+mod history;
 mod zone;
 
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -13,6 +14,7 @@ use std::sync::Arc;
 pub use answers::{Answers, Lookup, Pending};
 pub(crate) use cache::RunView;
 pub use cache::{Cache, Claim, Entry, Run, Waiter};
+pub use history::{AsOf, HISTORY_LIMIT, History, Observation, Standing, WINDOW_SLACK};
 pub use zone::{NO_MAPPING, StaticZone, Value, ZoneError};
 
 use crate::domain::Domain;
@@ -166,6 +168,23 @@ pub enum RecordData {
     Txt(Vec<TxtRecord>),
 }
 
+impl RecordData {
+    /// Octets of the data, about.
+    pub(crate) fn octets(&self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::A(addresses) => addresses.len() * 4,
+            Self::Aaaa(addresses) => addresses.len() * 16,
+            Self::Mx(records) => records
+                .iter()
+                .map(|mx| mx.exchange.as_ref().map_or(0, |name| name.as_str().len()) + 24)
+                .sum(),
+            Self::Ptr(names) => names.iter().map(|name| name.as_str().len() + 16).sum(),
+            Self::Txt(records) => records.iter().map(|txt| txt.joined().len() + 32).sum(),
+        }
+    }
+}
+
 /// What a resolver says to one question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
@@ -185,6 +204,8 @@ pub struct Answer {
     pub last_seen: Option<i64>,
     /// The question's name is an alias: with NXDOMAIN the *target* is missing, the name itself exists (RFC 8020 §2).
     pub is_alias: bool,
+    /// Everything a DNS store knows of the question, when that depends on the time that is asked about.
+    pub history: Option<Arc<History>>,
 }
 
 impl Answer {
@@ -199,6 +220,7 @@ impl Answer {
             first_seen: None,
             last_seen: None,
             is_alias: false,
+            history: None,
         }
     }
 

@@ -2,9 +2,10 @@
 //!
 //! A header line, then one RRset a line, in zstd frames; whoever appends adds a frame, so that a crash costs the last
 //! frame at most. [`StoreReader`] reads such a file, [`RecordedResolver`] answers from it, [`RecordingResolver`] fills
-//! it through a [`Recorder`]. Which of several rows was true at a given time is not decided here yet: the newest wins.
+//! it through a [`Recorder`]. Which of several rows was true at a given time is decided by core's `History`.
 
 mod appending;
+mod compacting;
 mod frames;
 mod lines;
 mod presentation;
@@ -13,12 +14,17 @@ mod reader;
 mod recorded;
 mod recording;
 mod row;
+mod writing;
+mod zones;
 
+pub use compacting::{Compacted, compact};
+pub use presentation::texts;
 pub use problem::StoreError;
 pub use reader::{StoreReader, StoredRow};
 pub use recorded::RecordedResolver;
 pub use recording::{Clock, Recorder, RecordingResolver};
 pub use row::Row;
+pub use writing::RowWriter;
 
 /// The version of the row's shape that this code writes, and the newest that it reads.
 pub const SCHEMA: u64 = 1;

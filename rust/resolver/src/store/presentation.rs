@@ -22,6 +22,11 @@ pub(super) fn sorted(data: RecordData) -> (RecordData, Vec<String>) {
     }
 }
 
+/// The records as a zone file writes them, sorted.
+pub fn texts(data: &RecordData) -> Vec<String> {
+    sorted(data.clone()).1
+}
+
 fn rearranged<T>(
     records: Vec<T>,
     text: fn(&T) -> String,

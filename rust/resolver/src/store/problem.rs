@@ -39,6 +39,9 @@ pub enum StoreError {
     /// Two processes would write over each other.
     #[error("{path}: something else is recording into this DNS store; wait for it or choose another file", path = .0.display())]
     Busy(PathBuf),
+    /// Writing the file anew would lose what cannot be read now.
+    #[error("{path}: holds lines that cannot be read and would be lost; correct them, or write into another file", path = .0.display())]
+    Lossy(PathBuf),
     /// The caller goes on asking.
     #[error("{path}: the recording was closed; open it again to record more", path = .0.display())]
     Closed(PathBuf),
@@ -86,6 +89,11 @@ impl Findings {
         if self.bad_lines.len() < NAMED_LINES {
             self.bad_lines.push((number, problem));
         }
+    }
+
+    /// True when the file holds something that a copy of its rows would not.
+    pub(super) const fn is_lossy(&self) -> bool {
+        self.bad_count > 0 || matches!(self.broken, Some(Break::DamagedFrame(_)))
     }
 
     /// One sentence for each kind of finding.

@@ -6,15 +6,20 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use mailauth_core::dns::{Answer, Deliver, Outcome, Question, Resolver};
+use mailauth_core::dns::{
+    Answer, Deliver, HISTORY_LIMIT, History, Observation, Outcome, Question, Resolver,
+};
 
+use super::presentation;
 use super::problem::StoreError;
 use super::reader::StoreReader;
+use super::zones::Zones;
 
 /// Answers from a DNS store, held in memory.
 #[derive(Debug)]
 pub struct RecordedResolver {
-    answers: HashMap<Question, Answer>,
+    rows: HashMap<Question, Vec<Observation>>,
+    zones: Zones,
     problems: Vec<String>,
 }
 
@@ -25,27 +30,37 @@ impl RecordedResolver {
     /// The file cannot be read, is no store, or one of the future.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let mut reader = StoreReader::open(path)?;
-        let mut answers: HashMap<Question, Answer> = HashMap::new();
+        let mut rows: HashMap<Question, Vec<Observation>> = HashMap::new();
+        let mut zones = Zones::default();
         let mut source: Arc<str> = Arc::from("");
-        while let Some(rows) = reader.next_rows()? {
-            for (question, mut answer) in rows.into_iter().filter_map(|stored| stored.answer) {
+        while let Some(part) = reader.next_rows()? {
+            for stored in part {
+                zones.add(&stored.row);
+                let Some((question, mut answer)) = stored.answer else {
+                    continue;
+                };
                 // Neighbours mostly share their source: one text for all of them.
                 if *source == *answer.source {
                     answer.source = Arc::clone(&source);
                 } else {
                     source = Arc::clone(&answer.source);
                 }
-                let is_used = answers
-                    .get(&question)
-                    .is_none_or(|known| supersedes(&answer, known));
-                if is_used {
-                    answers.insert(question, answer);
-                }
+                // A set has no order; whoever wrote the file may not have sorted it.
+                answer.data = presentation::sorted(answer.data).0;
+                rows.entry(question).or_default().push(Observation {
+                    answer,
+                    is_of_run: stored.row.is_of_run,
+                    is_single_record: stored.row.is_single_record,
+                });
             }
         }
+        let mut problems = reader.problems();
+        problems.extend(crowded(&rows, path));
+        zones.finish();
         Ok(Self {
-            answers,
-            problems: reader.problems(),
+            rows,
+            zones,
+            problems,
         })
     }
 
@@ -54,16 +69,43 @@ impl RecordedResolver {
         &self.problems
     }
 
-    /// The store's answer.
+    /// The store's answer: the newest, with everything that was true at other times beside it.
     pub fn answer(&self, question: &Question) -> Answer {
-        self.answers
-            .get(question)
-            .cloned()
-            .unwrap_or_else(|| Answer::empty(Outcome::Unknown))
+        let rows_of = |question: &Question| self.rows.get(question).cloned().unwrap_or_default();
+        let mut rows = rows_of(question);
+        rows.extend(self.zones.denials(question, rows_of));
+        if rows.is_empty() {
+            return Answer::empty(Outcome::Unknown);
+        }
+        let newest = rows.iter().map(|row| &row.answer).reduce(|known, answer| {
+            if supersedes(answer, known) {
+                answer
+            } else {
+                known
+            }
+        });
+        let newest = newest.cloned();
+        Answer {
+            history: Some(Arc::new(History::new(question, rows))),
+            ..newest.unwrap_or_else(|| Answer::empty(Outcome::Unknown))
+        }
     }
 }
 
-/// Which of two rows of one question is used. This is the place for rules that look at the time of receipt.
+/// A sentence for the first question that has more rows than are used.
+fn crowded(rows: &HashMap<Question, Vec<Observation>>, path: &Path) -> Option<String> {
+    let crowded = rows.iter().filter(|(_, rows)| rows.len() > HISTORY_LIMIT);
+    let (question, rows) = crowded.min_by(|one, other| one.0.cmp(other.0))?;
+    Some(format!(
+        "{}: {} rows for {} {}, of which the newest {HISTORY_LIMIT} are used; compact the store",
+        path.display(),
+        rows.len(),
+        question.name,
+        question.record_type.as_str(),
+    ))
+}
+
+/// Which of two rows of one question answers whoever names no time.
 ///
 /// The newest observation wins, a row without a time loses; of the same second an answer wins over a fault, which the
 /// retry cured, then whatever was written later.

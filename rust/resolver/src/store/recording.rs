@@ -70,9 +70,8 @@ impl Recorder {
     /// Notes an answer; what it returns is what a replay will give.
     pub fn record(&self, question: &Question, answer: Answer) -> Answer {
         let now = (self.clock)();
-        let (answer, row) = recorded(question, answer, now);
-        let line = row.and_then(|row| serde_json::to_vec(&row).ok());
-        if let Some(line) = line {
+        let (answer, rows) = recorded(question, answer, now);
+        for line in rows.iter().filter_map(|row| serde_json::to_vec(row).ok()) {
             self.lock().add(&line, now);
         }
         answer

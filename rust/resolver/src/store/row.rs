@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use mailauth_core::dns::{Answer, Outcome, Question, RecordData, RecordType};
+use mailauth_core::dns::{Answer, Observation, Outcome, Question, RecordData, RecordType};
 use mailauth_core::domain::Domain;
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +37,12 @@ pub struct Row {
     /// The name is an alias: an NXDOMAIN denies its target, not the name itself (RFC 8020 §2).
     #[serde(default, skip_serializing_if = "is_false")]
     pub is_alias: bool,
+    /// A recorded run was told this, whatever the time of its messages: its replay is told the same.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_of_run: bool,
+    /// One record of a set whose other records have rows of their own (passive DNS).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_single_record: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
@@ -75,11 +81,18 @@ const FAULTS: [Outcome; 9] = [
     Outcome::Unusable,
 ];
 
-/// The answer as a replay will give it, and its row; no row for what is no statement of a resolver.
+/// The answer as a replay will give it, and its rows; no row for what is no statement of a resolver.
 ///
 /// The records come back sorted, and "found" without a record is NODATA: the run that records must see what the
-/// replay will see.
-pub(super) fn recorded(question: &Question, answer: Answer, now: i64) -> (Answer, Option<Row>) {
+/// replay will see. What another store said is copied with its windows.
+pub(super) fn recorded(question: &Question, answer: Answer, now: i64) -> (Answer, Vec<Row>) {
+    if let Some(history) = &answer.history {
+        let rows = history
+            .observations()
+            .filter_map(|observation| Row::new(question, observation))
+            .collect();
+        return (answer, rows);
+    }
     let (data, texts) = presentation::sorted(answer.data);
     let is_empty_find = answer.outcome == Outcome::Found && texts.is_empty();
     let outcome = if is_empty_find {
@@ -92,32 +105,64 @@ pub(super) fn recorded(question: &Question, answer: Answer, now: i64) -> (Answer
     } else {
         RecordData::None
     };
-    let texts = if outcome == Outcome::Found {
-        texts
-    } else {
-        Vec::new()
-    };
     let answer = Answer {
         outcome,
         data,
         ..answer
     };
-    let row = rcode(outcome).map(|rcode| Row {
-        name: question.name.as_str().to_owned(),
-        record_type: question.record_type.as_str().to_owned(),
-        data: texts,
-        rcode: rcode.to_owned(),
-        first_seen: answer.first_seen.or(Some(now)),
-        last_seen: answer.last_seen.or(Some(now)),
-        source: answer.source.to_string(),
-        ttl: answer.ttl,
-        ad: answer.authenticated,
-        is_alias: answer.is_alias,
-    });
-    (answer, row)
+    let observation = Observation {
+        answer: Answer {
+            first_seen: answer.first_seen.or(Some(now)),
+            last_seen: answer.last_seen.or(Some(now)),
+            ..answer.clone()
+        },
+        is_of_run: true,
+        is_single_record: false,
+    };
+    (
+        answer,
+        Row::new(question, &observation).into_iter().collect(),
+    )
 }
 
 impl Row {
+    fn new(question: &Question, observation: &Observation) -> Option<Self> {
+        let answer = &observation.answer;
+        let (_, data) = presentation::sorted(answer.data.clone());
+        Some(Self {
+            name: question.name.as_str().to_owned(),
+            record_type: question.record_type.as_str().to_owned(),
+            data,
+            rcode: rcode(answer.outcome)?.to_owned(),
+            first_seen: answer.first_seen,
+            last_seen: answer.last_seen,
+            source: answer.source.to_string(),
+            ttl: answer.ttl,
+            ad: answer.authenticated,
+            is_alias: answer.is_alias,
+            is_of_run: observation.is_of_run,
+            is_single_record: observation.is_single_record,
+        })
+    }
+
+    /// The same row as this code writes it: names in lower case, records in their one form and order.
+    ///
+    /// # Errors
+    /// What is wrong with the row.
+    pub(super) fn into_canonical(mut self) -> Result<Self, &'static str> {
+        let answer = self.answer()?;
+        if let Some((question, answer)) = answer {
+            question.name.as_str().clone_into(&mut self.name);
+            self.data = presentation::sorted(answer.data).1;
+            return Ok(self);
+        }
+        self.name.make_ascii_lowercase();
+        self.record_type.make_ascii_uppercase();
+        self.data.sort_unstable();
+        self.data.dedup();
+        Ok(self)
+    }
+
     /// What the row says, checked; `None` for a type that no check asks for.
     ///
     /// # Errors
@@ -145,6 +190,7 @@ impl Row {
             first_seen: self.first_seen,
             last_seen: self.last_seen,
             is_alias: self.is_alias,
+            history: None,
         };
         Ok(Some((Question { name, record_type }, answer)))
     }

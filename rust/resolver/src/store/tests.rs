@@ -201,6 +201,7 @@ fn every_type_and_outcome_survives_a_round_trip() {
             Answer {
                 first_seen: None,
                 last_seen: None,
+                history: None,
                 ..replayed
             },
             answer

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::sync::atomic::AtomicUsize;
 
 use super::*;
-use crate::dns::{RecordType, TxtRecord};
+use crate::dns::{RecordData, RecordType, TxtRecord};
 use crate::domain::Domain;
 
 thread_local! { static TIME: Cell<i64> = const { Cell::new(1_000_000) }; }
