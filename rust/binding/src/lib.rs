@@ -14,6 +14,7 @@ mod live;
 mod native;
 mod parquet_rows;
 mod python_resolver;
+mod recovery;
 mod rows;
 mod settings;
 mod shape;
@@ -55,9 +56,11 @@ mod _core {
     #[pymodule_export]
     use super::python_resolver::Delivery;
     #[pymodule_export]
+    use super::recovery::{SignatureArchive, key_facts, rsa_key};
+    #[pymodule_export]
     use super::rows::Rows;
     #[pymodule_export]
-    use super::store::{RecordedResolver, RecordingResolver, StoreRows};
+    use super::store::{KeyStore, RecordedResolver, RecordingResolver, StoreRows};
     #[pymodule_export]
     use super::verdict_file::VerdictFile;
     #[pymodule_export]

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use mailauth_core::dns::{Answer, Question, RecordData, RecordType, TxtRecord};
 use mailauth_core::domain::Domain;
 use mailauth_resolver::store::{Recorder, StoreReader, StoredRow};
 use pyo3::prelude::*;
@@ -68,6 +69,55 @@ impl RecordingResolver {
     /// Writes and syncs what is waiting and lets go of the file.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         Ok(py.detach(|| self.recorder.close()).map_err(Fault::from)?)
+    }
+}
+
+/// A store that keys are written to which nobody asked DNS for.
+#[pyclass(frozen, module = "mailauth_fast._core")]
+pub(crate) struct KeyStore(Recorder);
+
+#[pymethods]
+impl KeyStore {
+    /// Opens or makes the store; it stays locked until `close`.
+    #[new]
+    #[expect(clippy::needless_pass_by_value, reason = "pyo3 makes the path")]
+    fn new(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
+        let recorder = py.detach(|| Recorder::open(&path, unix_time));
+        Ok(Self(recorder.map_err(Fault::from)?))
+    }
+
+    /// What was wrong with the store when it was opened, one sentence each.
+    #[getter]
+    fn problems(&self) -> Vec<String> {
+        self.0.problems().to_vec()
+    }
+
+    /// Writes one key record in a frame of its own, which survives a loss of power: it cost much.
+    fn add(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        record: &[u8],
+        seen: (Option<i64>, Option<i64>),
+        source: &str,
+    ) -> PyResult<()> {
+        let question = Question {
+            name: asked_name(name)?,
+            record_type: RecordType::Txt,
+        };
+        let answer = Answer {
+            first_seen: seen.0,
+            last_seen: seen.1,
+            source: source.into(),
+            ..Answer::found(RecordData::Txt(vec![TxtRecord::from_strings([record])]))
+        };
+        self.0.add(&question, answer);
+        Ok(py.detach(|| self.0.flush()).map_err(Fault::from)?)
+    }
+
+    /// Lets go of the file.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        Ok(py.detach(|| self.0.close()).map_err(Fault::from)?)
     }
 }
 

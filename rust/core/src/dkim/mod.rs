@@ -13,6 +13,7 @@ mod evidence;
 mod flags;
 pub(crate) mod hash_work;
 pub(crate) mod header_hash;
+mod key_facts;
 mod key_record;
 mod reasons;
 mod recovery;
@@ -26,6 +27,7 @@ use serde::Serialize;
 
 pub use body_hash::BodyHashes;
 pub use evidence::{Evidence, HELD_LIMIT, Sample};
+pub use key_facts::KeyFacts;
 pub use key_record::KeyRecords;
 pub use reasons::DkimReason;
 pub use recovery::{SignedDigest, signed_digests};

@@ -10,7 +10,7 @@ use mailauth_core::dns::{Answer, Deliver, Outcome, Question, Resolver};
 
 use super::appending::Appending;
 use super::problem::StoreError;
-use super::row::recorded;
+use super::row::{Row, recorded};
 
 /// Rows of a frame: some hundred KiB, so that compression works and a crash costs little.
 pub(super) const FRAME_ROWS: usize = 4_096;
@@ -76,6 +76,20 @@ impl Recorder {
             self.lock().add(&line, now);
         }
         answer
+    }
+
+    /// Notes what nobody asked for: the times are the answer's own, also where it has none.
+    pub fn add(&self, question: &Question, answer: Answer) {
+        let now = (self.clock)();
+        let (first_seen, last_seen) = (answer.first_seen, answer.last_seen);
+        let row = recorded(question, answer, now).1.map(|row| Row {
+            first_seen,
+            last_seen,
+            ..row
+        });
+        if let Some(line) = row.and_then(|row| serde_json::to_vec(&row).ok()) {
+            self.lock().add(&line, now);
+        }
     }
 
     /// Writes what is waiting and makes it survive a loss of power.

@@ -225,6 +225,31 @@ fn a_name_or_type_that_is_not_there_is_unknown() {
 }
 
 #[test]
+fn what_nobody_asked_for_keeps_its_own_times() {
+    let folder = Folder::new();
+    let recorder = recorder(&folder);
+    let asked = question("s._domainkey.example.com", RecordType::Txt);
+    for (first_seen, last_seen) in [(Some(5), Some(9)), (None, None)] {
+        let answer = Answer {
+            first_seen,
+            last_seen,
+            source: "recovered:7".into(),
+            ..text_answer("v=DKIM1; p=")
+        };
+        recorder.add(&asked, answer);
+    }
+    recorder.close().unwrap();
+    let mut reader = StoreReader::open(&folder.file()).unwrap();
+    let rows = reader.next_rows().unwrap().unwrap();
+    let seen: Vec<_> = rows
+        .iter()
+        .map(|stored| (stored.row.first_seen, stored.row.last_seen))
+        .collect();
+    assert_eq!(seen, [(Some(5), Some(9)), (None, None)]);
+    assert!(rows.iter().all(|stored| stored.row.source == "recovered:7"));
+}
+
+#[test]
 fn records_are_delivered_in_the_order_of_the_store() {
     let folder = Folder::new();
     let recorder = recorder(&folder);
