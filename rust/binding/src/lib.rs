@@ -20,6 +20,7 @@ mod settings;
 mod shape;
 mod standard_input;
 mod store;
+mod store_keys;
 mod target;
 mod unit_reader;
 mod verdict_file;
@@ -56,11 +57,13 @@ mod _core {
     #[pymodule_export]
     use super::python_resolver::Delivery;
     #[pymodule_export]
-    use super::recovery::{SignatureArchive, key_facts, rsa_key};
+    use super::recovery::{SignatureArchive, rsa_key};
     #[pymodule_export]
     use super::rows::Rows;
     #[pymodule_export]
     use super::store::{KeyStore, RecordedResolver, RecordingResolver, StoreRows};
+    #[pymodule_export]
+    use super::store_keys::StoreKeys;
     #[pymodule_export]
     use super::verdict_file::VerdictFile;
     #[pymodule_export]

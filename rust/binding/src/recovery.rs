@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use mailauth_archive::{Options, Progress, SourceProblem, Sources, StoredMessage};
 use mailauth_core::crypto::{RsaPublicKey, encoded_message, rsa_public_key_info};
-use mailauth_core::dkim::{Evidence, KeyFacts, signed_digests};
+use mailauth_core::dkim::{Evidence, signed_digests};
 use mailauth_core::domain::Domain;
 use mailauth_core::header_facts::received_at;
 use mailauth_core::message::Message;
@@ -16,7 +16,6 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::errors::Fault;
-use crate::rows::to_json;
 use crate::standard_input::StandardInput;
 
 /// How long Python's signals wait for a reader.
@@ -158,7 +157,7 @@ impl SignatureArchive {
             .collect()
     }
 
-    /// The different signatures held of a name and a length, by time; those that hash to no encoding are left out.
+    /// The different signatures held of a name and a length, by time; a length too short for a key has no encoding.
     fn samples<'py>(
         &self,
         py: Python<'py>,
@@ -169,11 +168,11 @@ impl SignatureArchive {
         let gathered = self.shared.lock();
         let samples = gathered.evidence.samples(&name, length).iter();
         Ok(samples
-            .filter_map(|sample| {
-                let encoded = encoded_message(&sample.digest, length)?;
+            .map(|sample| {
+                let encoded = encoded_message(&sample.digest, length).unwrap_or_default();
                 let signature = PyBytes::new(py, &sample.signature);
                 let encoded = PyBytes::new(py, &encoded);
-                Some((signature, encoded, sample.time, sample.is_intact))
+                (signature, encoded, sample.time, sample.is_intact)
             })
             .collect())
     }
@@ -249,10 +248,4 @@ pub(crate) fn rsa_key<'py>(
     let der = rsa_public_key_info(modulus, exponent);
     let der = der.ok_or_else(|| Fault::Argument("the numbers are too large for a key".to_owned()));
     Ok(PyBytes::new(py, &der?))
-}
-
-/// What the text of a DKIM key record says, as JSON.
-#[pyfunction]
-pub(crate) fn key_facts<'py>(py: Python<'py>, text: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
-    Ok(PyBytes::new(py, &to_json(&KeyFacts::read(text))?))
 }
