@@ -56,9 +56,9 @@ class Options:
     form: Annotated[
         KeyForm, Parameter(name="--format", help="text for people, jsonl for programs")
     ] = "text"
-    quiet: Annotated[
-        bool, Parameter(name=["--quiet", "-q"], negative="", help="no progress")
-    ] = False
+    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", help="no progress")] = (
+        False
+    )
 
 
 DEFAULTS = Options()
@@ -148,7 +148,9 @@ def _recover(
         say(problem)
     outcomes = list(done)
     progress = KeyProgress(outcomes, len(searches) + len(done), is_quiet=options.quiet)
-    run = Recovery(searches, options.jobs or os.cpu_count() or 1, partial(_add, keys), progress.tick)
+    run = Recovery(
+        searches, options.jobs or os.cpu_count() or 1, partial(_add, keys), progress.tick
+    )
     try:
         with Journal(journal_of(store), task, done) as journal, progress:
             for search in run.run():

@@ -25,6 +25,8 @@ MEANINGS: dict[Status, str] = {
     "too-few": "fewer than 3 different signatures",
     "unusual-size": "signatures of a length that no usual key has",
 }
+COLUMNS = "{:<44}  {:>14}  {:>4}  {:>5}  {:<10}  {:<10}  {:>5}  {:>7}"
+"""Name, agreeing of all signatures, bits, exponent, first and last day, pairs, CPU seconds."""
 UNTRIED: tuple[Status, ...] = ("too-few", "unusual-size")
 
 
@@ -108,38 +110,34 @@ def pace(outcomes: list[Outcome]) -> str:
 
 
 def print_outcomes(outcomes: list[Outcome], messages: int) -> None:
-    """Print a table of what was tried, and one line for the whole."""
-    from rich.table import Table  # noqa: PLC0415 - start-up time
-
-    screen = console(sys.stdout)
-    table = Table(box=None, pad_edge=False)
-    table.add_column("name", overflow="fold")
-    for name in ("signatures", "agree", "bits", "e", "first", "last", "pairs", "seconds"):
-        table.add_column(name, justify="right")
-    table.add_column("result")
+    """Print a row for each key and each name without one, and lines for the whole."""
     tried = [outcome for outcome in outcomes if outcome.status not in UNTRIED]
-    for outcome in tried:
-        _add_rows(table.add_row, outcome)
     if tried:
-        screen.print(table, soft_wrap=True)
+        _print(COLUMNS.format("name", "agree", "bits", "e", "first", "last", "pairs", "seconds"))
+    for outcome in tried:
+        _print_rows(outcome)
     for status in UNTRIED:
         count = sum(outcome.status == status for outcome in outcomes)
         if count:
-            print(f"{_count(count, 'name')} not tried: {MEANINGS[status]}")
-    print(f"{messages:,} messages, {_count(len(outcomes), 'name')}: {pace(outcomes)}")
+            _print(f"{_count(count, 'name')} not tried: {MEANINGS[status]}")
+    _print(f"{messages:,} messages, {_count(len(outcomes), 'name')}: {pace(outcomes)}")
 
 
-def _add_rows(add: Callable[..., None], outcome: Outcome) -> None:
-    ending = (str(outcome.pairs), f"{outcome.seconds:.1f}", MEANINGS[outcome.status])
-    name = printable(outcome.name)
+def _print_rows(outcome: Outcome) -> None:
+    ending = (str(outcome.pairs), f"{outcome.seconds:.1f}")
     if not outcome.keys:
-        add(name, f"{outcome.found:,}", "-", f"{8 * outcome.octets}?", "-", "-", "-", *ending)
+        ends = COLUMNS.format(outcome.name, "-", "-", "-", "-", "-", *ending)
+        _print(f"{ends}  {MEANINGS[outcome.status]}")
     for key in outcome.keys:
+        agree = f"{key.agreeing:,} of {key.signatures:,}"
         times = (_day(key.first_seen), _day(key.last_seen))
-        agree = f"{key.agreeing:,}/{key.signatures:,}"
-        facts = (f"{outcome.found:,}", agree, str(key.bits), str(key.exponent), *times)
-        add(name, *facts, *ending)
-        name, ending = "", ("", "", MEANINGS[outcome.status])
+        _print(COLUMNS.format(outcome.name, agree, key.bits, key.exponent, *times, *ending))
+        # The pairs of a name are told once, beside its first key.
+        ending = ("", "")
+
+
+def _print(line: str) -> None:
+    print(printable(line.rstrip()))
 
 
 def _day(seconds: int | None) -> str:
