@@ -77,14 +77,19 @@ def recover(
     store = _checked(texts, options)
     fast_arithmetic()
     task, done = _task(texts, options, store)
+    # Opened first: a store that cannot be written must not cost the reading of an archive.
+    keys = _core.KeyStore(store)
+    for problem in keys.problems:
+        say(problem)
     archive = _core.SignatureArchive(texts)
     try:
         with RunProgress(archive, is_quiet=options.quiet, deed="read") as progress:
             for messages in archive:
                 progress.update(messages)
-        outcomes = _recover(archive, options, store, (task, done))
+        outcomes = _recover(archive, keys, options, (task, done))
     finally:
         archive.close()
+        keys.close()
     if options.form == "text":
         print_outcomes(outcomes, archive.messages)
     for problem in archive.problems:
@@ -129,8 +134,8 @@ def _task(texts: list[str], options: Options, store: Path) -> tuple[Task, list[O
 
 def _recover(
     archive: _core.SignatureArchive,
+    keys: _core.KeyStore,
     options: Options,
-    store: Path,
     state: tuple[Task, list[Outcome]],
 ) -> list[Outcome]:
     task, done = state
@@ -143,16 +148,14 @@ def _recover(
     show = _row_printer(options.form)
     for outcome in done:
         show(outcome)
-    keys = _core.KeyStore(store)
-    for problem in keys.problems:
-        say(problem)
     outcomes = list(done)
     progress = KeyProgress(outcomes, len(searches) + len(done), is_quiet=options.quiet)
     run = Recovery(
         searches, options.jobs or os.cpu_count() or 1, partial(_add, keys), progress.tick
     )
     try:
-        with Journal(journal_of(store), task, done) as journal, progress:
+        journal_path = journal_of(Path(options.output or ""))
+        with Journal(journal_path, task, done) as journal, progress:
             for search in run.run():
                 outcome = search.outcome()
                 journal.note(outcome)
@@ -161,8 +164,6 @@ def _recover(
     except KeyboardInterrupt:
         say(f"{len(outcomes):,} names are done; the same command with --resume goes on")
         raise
-    finally:
-        keys.close()
     return outcomes
 
 
