@@ -40,19 +40,25 @@ class Tried:
     seconds: float
 
 
-def try_pair(one: Sample, other: Sample, witnesses: tuple[Sample, ...] = ()) -> Tried:
+def try_pair(
+    one: Sample,
+    other: Sample,
+    witnesses: tuple[Sample, ...] = (),
+    exponents: tuple[int, ...] = EXPONENTS,
+) -> Tried:
     """Look for a modulus that both signatures share, for each exponent.
 
     Args:
         one: a signature of at least 64 octets.
         other: another signature of the same length.
         witnesses: more signatures, that take away a factor which is not the modulus's.
+        exponents: which to try, in this order.
     """
     begin = time.process_time()
     arithmetic = fast_arithmetic()
     primorial = math.prod(small_primes())
     length = len(one.signature)
-    for exponent in EXPONENTS:
+    for exponent in exponents:
         multiples = [
             arithmetic.mpz(_number(sample.signature)) ** exponent - _number(sample.encoded)
             for sample in (one, other)
