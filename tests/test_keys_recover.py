@@ -166,7 +166,8 @@ def interrupted(tmp_path: Path) -> tuple[Path, Path, int]:
     mails += [mail(number, signer("slow.example", 1024, 65_537)) for number in range(3)]
     archive, store = mbox(tmp_path / "a.mbox", mails), tmp_path / "keys.zst"
     journal = store.with_name(store.name + SUFFIX)
-    line = [sys.executable, "-m", "mailauth_fast", "keys", "recover", archive, "-o", store, "-j1"]
+    words = ("keys", "recover", str(archive), "-o", str(store), "-j1")
+    line = [sys.executable, "-m", "mailauth_fast", *words]
     run = subprocess.Popen(line, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
     while not (journal.exists() and journal.read_bytes().count(b"\n") == 2):

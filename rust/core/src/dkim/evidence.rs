@@ -54,7 +54,7 @@ impl Evidence {
             stride: 1,
         });
         group.found += 1;
-        if group.found % group.stride != 0 {
+        if !group.found.is_multiple_of(group.stride) {
             return;
         }
         group.samples.push(Sample {
@@ -67,7 +67,7 @@ impl Evidence {
             let mut place = 0_usize;
             group.samples.retain(|_| {
                 place += 1;
-                place % 2 == 0
+                place.is_multiple_of(2)
             });
             group.stride = group.stride.saturating_mul(2);
         }
