@@ -19,8 +19,10 @@ DOOR = {
     "RecordedResolver",
     "RecordingResolver",
     "Rows",
+    "SignatureArchive",
     "StaticZone",
     "VerdictFile",
+    "StoreKeys",
     "StoreRows",
     "StoreWriter",
     "ask",
@@ -38,6 +40,7 @@ DOOR = {
     "kernels",
     "parse_authentication_results",
     "reasons",
+    "rsa_key",
     "sha256_path",
     "strip_authentication_results",
 }

@@ -21,7 +21,7 @@ import dns.zone
 import msgspec
 
 from mailauth_fast.errors import UnreadableInput
-from mailauth_fast.store_rows import StoredRow, seconds, txt
+from mailauth_fast.store_rows import StoredRow, key_row, seconds, txt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -370,23 +370,18 @@ def _statement(line: str) -> Object:
 
 def _key_rows(job: Import, value: Object) -> Iterator[StoredRow]:
     name = f"{value['selector']}._domainkey.{value['domain']}"
-    data = [txt(_strings(str(value["value"])))]
+    text = str(value["value"])
     observations = value.get("observations")
     if isinstance(observations, list) and observations:
         for observed in observations:
             times = (seconds(observed.get("firstSeenAt")), seconds(observed.get("lastSeenAt")))
             source = KEY_CHANNELS.get(str(observed.get("source")), job.named("import"))
-            yield _row(name, "TXT", data, job.source or source, times)
+            yield key_row(name, text, times, job.source or source)
         return
     # Without observations the outer pair mixes channels: it bounds nothing.
     source = KEY_CHANNELS.get(str(value.get("source")), job.named("import"))
     times = (seconds(value.get("first_seen_at")), seconds(value.get("last_seen_at")))
-    yield _row(name, "TXT", data, job.source or source, times)
-
-
-def _strings(value: str) -> list[bytes]:
-    octets = value.encode()
-    return [octets[start : start + 255] for start in range(0, len(octets), 255)] or [b""]
+    yield key_row(name, text, times, job.source or source)
 
 
 def _csv(job: Import) -> Iterator[Found]:
@@ -419,7 +414,7 @@ def _table_row(job: Import, cells: dict[str, str], *, is_of_keys: bool) -> Store
         if not cells["domain"] or not cells["selector"]:
             raise ValueError("no domain or selector")
         name = f"{cells['selector']}._domainkey.{cells['domain']}"
-        return _row(name, "TXT", [txt(_strings(value))], source, times)
+        return key_row(name, value, times, source)
     kind = cells["type"].upper()
     text = _presented(job, value) if kind == "TXT" else value
     return _row(cells["name"], kind, [text], source, times, is_single_record=True)

@@ -40,6 +40,23 @@ class StoredRow(msgspec.Struct, frozen=True, rename={"record_type": "type"}, omi
     is_single_record: bool = False
 
 
+def key_row(name: str, text: str, times: tuple[int | None, int | None], source: str) -> StoredRow:
+    """Return the row of a key record alone, its text cut into strings as DNS needs it."""
+    octets = text.encode()
+    strings = [octets[start : start + 255] for start in range(0, len(octets), 255)]
+    return StoredRow(
+        name=name.lower().rstrip("."),
+        record_type="TXT",
+        data=[txt(strings or [b""])],
+        rcode="NOERROR",
+        first_seen=times[0],
+        last_seen=times[1],
+        source=source,
+        ttl=None,
+        ad=None,
+    )
+
+
 class Store:
     """The rows of a store, read one frame after the other.
 

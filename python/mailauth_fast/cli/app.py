@@ -167,6 +167,24 @@ dns.command(
     help="Write a store anew, with as few rows as say the same.",
 )
 app.command(dns)
+keys = App(
+    name="keys",
+    group=DNS,
+    help="Find lost keys again, and look after published ones.",
+    help_flags=["--help", "-h"],
+    version_flags=[],
+)
+keys.command(
+    "mailauth_fast.cli.keys:recover",
+    name="recover",
+    help="Recover public keys from the signatures of an archive.",
+)
+keys.command(
+    "mailauth_fast.cli.keys_audit:audit",
+    name="audit",
+    help="Say what is wrong with the keys of a DNS store.",
+)
+app.command(keys)
 
 FATAL = (EngineError, ResolverUnavailable, StoreError, UnreadableInput)
 """Faults of the environment; every other `MailauthError` is one of usage or configuration."""

@@ -50,8 +50,15 @@ def is_live(stream: TextIO) -> bool:
 class Pace:
     """How far a run is, in numbers and in words."""
 
-    def __init__(self, run: Watched, clock: Callable[[], float], rows_before: int = 0) -> None:
+    def __init__(
+        self,
+        run: Watched,
+        clock: Callable[[], float],
+        rows_before: int = 0,
+        deed: str = "verified",
+    ) -> None:
         """Start the clock; rows of an earlier run that is resumed do not count for the rate."""
+        self._deed = deed
         self._rows_before = rows_before
         self._run = run
         self._clock = clock
@@ -91,7 +98,7 @@ class Pace:
 
     def line(self) -> str:
         """Return the plain line."""
-        return ", ".join([f"verified {self.rows:,} messages", *self.facts()])
+        return ", ".join([f"{self._deed} {self.rows:,} messages", *self.facts()])
 
 
 def duration(seconds: float) -> str:
@@ -111,11 +118,12 @@ class RunProgress:
         *,
         is_quiet: bool,
         rows_before: int = 0,
+        deed: str = "verified",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Watch a run."""
+        """Watch a run, whose `deed` is what it does to messages."""
         self._run = run
-        self._pace = Pace(run, clock, rows_before)
+        self._pace = Pace(run, clock, rows_before, deed)
         self._lines = Lines(self._pace, clock)
         self._is_shown = is_shown(is_quiet=is_quiet)
         self._live = _live(run) if self._is_shown and is_live(sys.stderr) else None

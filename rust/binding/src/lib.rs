@@ -14,11 +14,13 @@ mod live;
 mod native;
 mod parquet_rows;
 mod python_resolver;
+mod recovery;
 mod rows;
 mod settings;
 mod shape;
 mod standard_input;
 mod store;
+mod store_keys;
 mod store_writer;
 mod target;
 mod unit_reader;
@@ -60,9 +62,13 @@ mod _core {
     #[pymodule_export]
     use super::python_resolver::Delivery;
     #[pymodule_export]
+    use super::recovery::{SignatureArchive, rsa_key};
+    #[pymodule_export]
     use super::rows::Rows;
     #[pymodule_export]
     use super::store::{RecordedResolver, RecordingResolver, StoreRows};
+    #[pymodule_export]
+    use super::store_keys::StoreKeys;
     #[pymodule_export]
     use super::store_writer::{StoreWriter, ask, compact};
     #[pymodule_export]

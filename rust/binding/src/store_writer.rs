@@ -55,11 +55,20 @@ impl StoreWriter {
         Ok(added.map_err(Fault::from)?)
     }
 
+    /// Writes what is waiting and makes it survive a loss of power.
+    fn flush(&self, py: Python<'_>) -> PyResult<()> {
+        let flushed = py.detach(|| {
+            let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+            writer.as_mut().map_or(Ok(()), RowWriter::flush)
+        });
+        Ok(flushed.map_err(Fault::from)?)
+    }
+
     /// Writes and syncs what is waiting and lets go of the file.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         let closed = py.detach(|| {
             let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-            writer.take().map_or(Ok(()), |mut writer| writer.finish())
+            writer.take().map_or(Ok(()), |mut writer| writer.flush())
         });
         Ok(closed.map_err(Fault::from)?)
     }

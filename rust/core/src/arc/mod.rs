@@ -18,7 +18,7 @@ pub use reasons::ArcReason;
 
 use crate::dkim::BodyHashes;
 use crate::dkim::header_hash::OwnField;
-use crate::dkim::signature::{Facts, Signature};
+use crate::dkim::signature::{Facts, Signature, SignedHash};
 use crate::dns::{Answers, Lookup, Pending, Question};
 use crate::domain::Domain;
 use crate::message::Message;
@@ -172,6 +172,11 @@ impl Chain {
             covered.push(set.seal.own.position);
             (positions, &set.seal.own)
         })
+    }
+
+    /// The signatures of the same seals.
+    pub(crate) fn seal_hashes(&self) -> impl Iterator<Item = &SignedHash> {
+        self.sets.iter().flatten().map(|set| &set.seal)
     }
 
     fn verdict(&self, validation: Validation) -> ArcVerdict {

@@ -5,6 +5,7 @@
 //! in here compares a secret, so nothing needs constant time.
 
 mod der;
+mod der_writer;
 mod ed25519;
 mod mac;
 mod rsa;
@@ -15,9 +16,13 @@ use std::fmt;
 
 use aws_lc_rs::digest;
 
+pub use der_writer::rsa_public_key_info;
 pub use ed25519::Ed25519PublicKey;
 pub use mac::MacKey;
-pub use rsa::{KEY_OCTET_LIMIT, MODULUS_BIT_LIMIT, MODULUS_BIT_MINIMUM, RsaPublicKey};
+pub use rsa::{
+    KEY_OCTET_LIMIT, MODULUS_BIT_LIMIT, MODULUS_BIT_MINIMUM, RsaNumbers, RsaPublicKey,
+    encoded_message, rsa_numbers,
+};
 
 /// The hash of a signature algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

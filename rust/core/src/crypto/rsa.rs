@@ -38,6 +38,24 @@ const SHA256_DIGEST_INFO: &[u8] = &[
     0x00, 0x04, 0x20,
 ];
 
+/// The numbers of a key as published, whatever they are worth; big-endian without leading zeros.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RsaNumbers {
+    /// The modulus.
+    pub modulus: Vec<u8>,
+    /// The public exponent.
+    pub exponent: Vec<u8>,
+}
+
+/// Reads the numbers of a key that nobody verifies with; `None` when the encoding is none or too large.
+pub fn rsa_numbers(der: &[u8]) -> Option<RsaNumbers> {
+    let der = Some(der).filter(|der| der.len() <= KEY_OCTET_LIMIT)?;
+    der::rsa_public_key(der).map(|parts| RsaNumbers {
+        modulus: parts.modulus.to_vec(),
+        exponent: parts.exponent.to_vec(),
+    })
+}
+
 /// A key ready to verify with.
 #[derive(Clone)]
 pub struct RsaPublicKey {
@@ -206,8 +224,9 @@ impl SmallKey {
     }
 }
 
-/// EMSA-PKCS1-v1_5 (RFC 8017, section 9.2): 00 01, at least eight FF, 00, the DigestInfo.
-fn encoded_message(digest: &Digest, length: usize) -> Option<Vec<u8>> {
+/// EMSA-PKCS1-v1_5 (RFC 8017, section 9.2): 00 01, at least eight FF, 00, the DigestInfo; `None` when `length` is too
+/// short.
+pub fn encoded_message(digest: &Digest, length: usize) -> Option<Vec<u8>> {
     let prefix = match digest.algorithm() {
         HashAlgorithm::Sha1 => SHA1_DIGEST_INFO,
         HashAlgorithm::Sha256 => SHA256_DIGEST_INFO,

@@ -80,26 +80,26 @@ pub(crate) struct KeyRecord {
     /// Where its text stands in the answer.
     pub(crate) place: usize,
     /// Why the record as a whole is none.
-    problem: Option<DkimReason>,
+    pub(super) problem: Option<DkimReason>,
     /// `h=` names SHA-1, or is absent.
-    accepts_sha1: bool,
+    pub(super) accepts_sha1: bool,
     /// `h=` names SHA-256, or is absent.
-    accepts_sha256: bool,
+    pub(super) accepts_sha256: bool,
     /// `p=` is empty.
-    is_revoked: bool,
+    pub(super) is_revoked: bool,
     /// `k=`; `None` for a type that is not known.
-    key_type: Option<KeyType>,
-    key: Result<PublicKey, DkimReason>,
+    pub(super) key_type: Option<KeyType>,
+    pub(super) key: Result<PublicKey, DkimReason>,
     /// `s=` names email or everything.
-    serves_email: bool,
+    pub(super) serves_email: bool,
     /// `t=y`.
     pub(crate) is_testing: bool,
     /// `t=s`.
-    forbids_subdomains: bool,
+    pub(super) forbids_subdomains: bool,
 }
 
 impl KeyRecord {
-    fn parse(text: &[u8]) -> Self {
+    pub(super) fn parse(text: &[u8]) -> Self {
         Self::read(text).unwrap_or_else(|problem| Self {
             place: 0,
             problem: Some(problem),

@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use num_bigint::BigUint;
 
-use crate::crypto::{HashAlgorithm, Hasher};
+use crate::crypto::{HashAlgorithm, Hasher, RsaPublicKey, rsa_public_key_info};
 use crate::dkim::canonicalization::{Canonicalization, write_body};
 use crate::dkim::header_hash::{CanonicalFields, OwnField};
 use crate::dkim::signature::Facts;
@@ -70,6 +70,12 @@ impl TestKey {
     /// The key record's `p=`.
     pub(crate) fn data(&self) -> String {
         rsa_data(&self.modulus, 65_537)
+    }
+
+    /// The public half, ready to verify with.
+    pub(crate) fn public(&self) -> RsaPublicKey {
+        let der = rsa_public_key_info(&self.modulus.to_bytes_be(), &[1, 0, 1]).unwrap();
+        RsaPublicKey::parse(&der).unwrap()
     }
 
     /// A plain key record.

@@ -12,8 +12,8 @@ use mailauth_core::dns::WINDOW_SLACK;
 
 use super::problem::StoreError;
 use super::reader::StoreReader;
-use super::recording::FRAME_ROWS;
 use super::row::Row;
+use super::writing::FRAME_ROWS;
 use super::{HEADER_LINE, frames};
 
 /// Windows that lie this near to each other become one: each covers its slack on both sides anyway.

@@ -8,14 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mailauth_core::dns::{Answer, Deliver, Outcome, Question, Resolver};
 
-use super::appending::Appending;
 use super::problem::StoreError;
 use super::row::recorded;
+use super::writing::RowWriter;
 
-/// Rows of a frame: some hundred KiB, so that compression works and a crash costs little.
-pub(super) const FRAME_ROWS: usize = 4_096;
-/// Octets of a frame before compression, for answers that are large.
-const FRAME_OCTETS: usize = 8 << 20;
 /// Seconds after which an answer makes a frame of what is waiting.
 pub(super) const FRAME_SECONDS: u64 = 5;
 
@@ -32,9 +28,7 @@ pub struct Recorder {
 
 struct State {
     /// `None` after closing, and after a failure.
-    store: Option<Appending>,
-    lines: Vec<u8>,
-    rows: usize,
+    store: Option<RowWriter>,
     flushed_at: i64,
     failure: Option<StoreError>,
     is_reported: bool,
@@ -46,15 +40,13 @@ impl Recorder {
     /// # Errors
     /// It cannot be written, is no store, or is damaged in its middle.
     pub fn open(path: &Path, clock: Clock) -> Result<Self, StoreError> {
-        let (store, problems) = Appending::open(path)?;
+        let store = RowWriter::open(path)?;
         Ok(Self {
             path: path.to_owned(),
             clock,
-            problems,
+            problems: store.problems().to_vec(),
             state: Mutex::new(State {
                 store: Some(store),
-                lines: Vec::new(),
-                rows: 0,
                 flushed_at: clock(),
                 failure: None,
                 is_reported: false,
@@ -84,8 +76,7 @@ impl Recorder {
     pub fn flush(&self) -> Result<(), StoreError> {
         let now = (self.clock)();
         let mut state = self.lock();
-        state.write_frame(now);
-        state.sync();
+        state.write(now, RowWriter::flush);
         state.report()
     }
 
@@ -96,8 +87,7 @@ impl Recorder {
     pub fn close(&self) -> Result<(), StoreError> {
         let now = (self.clock)();
         let mut state = self.lock();
-        state.write_frame(now);
-        state.sync();
+        state.write(now, RowWriter::flush);
         state.store = None;
         if state.is_reported {
             Ok(())
@@ -137,32 +127,20 @@ impl Drop for Recorder {
 
 impl State {
     fn add(&mut self, line: &[u8], now: i64) {
-        if self.store.is_none() {
-            return;
-        }
-        self.lines.extend_from_slice(line);
-        self.lines.push(b'\n');
-        self.rows += 1;
-        let is_full = self.rows >= FRAME_ROWS || self.lines.len() >= FRAME_OCTETS;
-        if is_full || now.abs_diff(self.flushed_at) >= FRAME_SECONDS {
-            self.write_frame(now);
+        self.try_store(|store| store.add_line(line));
+        if self.store.as_ref().is_some_and(RowWriter::is_idle) {
+            self.flushed_at = now;
+        } else if now.abs_diff(self.flushed_at) >= FRAME_SECONDS {
+            self.write(now, RowWriter::write_frame);
         }
     }
 
-    fn write_frame(&mut self, now: i64) {
+    fn write(&mut self, now: i64, how: fn(&mut RowWriter) -> Result<(), StoreError>) {
         self.flushed_at = now;
-        self.rows = 0;
-        let lines = std::mem::take(&mut self.lines);
-        if !lines.is_empty() {
-            self.try_store(|store| store.append(&lines));
-        }
+        self.try_store(how);
     }
 
-    fn sync(&mut self) {
-        self.try_store(|store| store.sync());
-    }
-
-    fn try_store(&mut self, work: impl FnOnce(&mut Appending) -> Result<(), StoreError>) {
+    fn try_store(&mut self, work: impl FnOnce(&mut RowWriter) -> Result<(), StoreError>) {
         if let Some(store) = &mut self.store
             && let Err(error) = work(store)
         {

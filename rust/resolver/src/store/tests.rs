@@ -11,7 +11,8 @@ use mailauth_core::dns::{
 use mailauth_core::domain::Domain;
 
 use super::lines::LINE_OCTET_LIMIT;
-use super::recording::{FRAME_ROWS, FRAME_SECONDS};
+use super::recording::FRAME_SECONDS;
+use super::writing::FRAME_ROWS;
 use super::{FRAME_MAGIC, RecordedResolver, Recorder, RecordingResolver, StoreError, StoreReader};
 
 const NOW: i64 = 1_764_000_000;

@@ -4,8 +4,12 @@ use std::path::Path;
 
 use super::appending::Appending;
 use super::problem::StoreError;
-use super::recording::FRAME_ROWS;
 use super::row::Row;
+
+/// Rows of a frame: some hundred KiB, so that compression works and a crash costs little.
+pub(super) const FRAME_ROWS: usize = 4_096;
+/// Octets of a frame before compression, for rows that are large.
+const FRAME_OCTETS: usize = 8 << 20;
 
 /// A store that rows are being added to; it stays locked until this is dropped.
 pub struct RowWriter {
@@ -47,16 +51,28 @@ impl RowWriter {
         let Ok(line) = serde_json::to_vec(&row) else {
             return Ok(Err("the row cannot be written as JSON"));
         };
-        self.lines.extend(line);
-        self.lines.push(b'\n');
-        self.waiting += 1;
-        if self.waiting >= FRAME_ROWS {
-            self.write_frame()?;
-        }
-        Ok(Ok(()))
+        self.add_line(&line).map(Ok)
     }
 
-    fn write_frame(&mut self) -> Result<(), StoreError> {
+    /// Adds a row as the file holds it, without the end of its line.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub(super) fn add_line(&mut self, line: &[u8]) -> Result<(), StoreError> {
+        self.lines.extend_from_slice(line);
+        self.lines.push(b'\n');
+        self.waiting += 1;
+        if self.waiting >= FRAME_ROWS || self.lines.len() >= FRAME_OCTETS {
+            self.write_frame()?;
+        }
+        Ok(())
+    }
+
+    /// Writes what is waiting.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub(super) fn write_frame(&mut self) -> Result<(), StoreError> {
         let lines = std::mem::take(&mut self.lines);
         self.waiting = 0;
         if lines.is_empty() {
@@ -65,11 +81,16 @@ impl RowWriter {
         self.store.append(&lines)
     }
 
+    /// True when nothing waits to be written.
+    pub(super) const fn is_idle(&self) -> bool {
+        self.waiting == 0
+    }
+
     /// Writes what is waiting and makes it survive a loss of power.
     ///
     /// # Errors
     /// The store cannot be written.
-    pub fn finish(&mut self) -> Result<(), StoreError> {
+    pub fn flush(&mut self) -> Result<(), StoreError> {
         self.write_frame()?;
         self.store.sync()
     }

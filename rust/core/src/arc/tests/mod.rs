@@ -149,6 +149,25 @@ fn rfc8617_5_2_a_chain_of_three_passes() {
 }
 
 #[test]
+fn rfc8617_5_1_1_seals_and_message_signatures_tell_what_the_key_signed() {
+    let message = Message::parse(Bytes::from(chain(3)));
+    let digests = crate::dkim::signed_digests(&message);
+    let names: Vec<_> = digests
+        .iter()
+        .map(|found| found.key_name.as_str())
+        .collect();
+    assert_eq!(names[..3], ["ams._domainkey.sealer.example"; 3]);
+    for (instance, name) in (1..=3).zip(&names[3..]) {
+        assert_eq!(*name, format!("as._domainkey.seal{instance}.example"));
+    }
+    let key = TestKey::usual().public();
+    assert_eq!(digests.len(), 6);
+    for found in digests {
+        assert!(key.verify(HashAlgorithm::Sha256, &found.digest, &found.signature));
+    }
+}
+
+#[test]
 fn rfc8617_5_2_no_sets_is_none() {
     let verdict = evaluate(&format!("{HEADER}\r\n{BODY}"), &keys());
     assert_eq!(
