@@ -6,8 +6,13 @@
 
 mod der;
 mod ed25519;
+#[cfg(target_arch = "x86_64")]
+mod lanes;
 mod mac;
 mod rsa;
+#[cfg(target_arch = "x86_64")]
+mod rsa_lanes;
+mod rsa_together;
 #[cfg(test)]
 mod vectors;
 
@@ -18,6 +23,7 @@ use aws_lc_rs::digest;
 pub use ed25519::Ed25519PublicKey;
 pub use mac::MacKey;
 pub use rsa::{KEY_OCTET_LIMIT, MODULUS_BIT_LIMIT, MODULUS_BIT_MINIMUM, RsaPublicKey};
+pub(crate) use rsa_together::{RsaWork, is_worthwhile, verify_together};
 
 /// The hash of a signature algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
