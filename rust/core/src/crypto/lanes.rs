@@ -8,6 +8,10 @@
     clippy::indexing_slicing,
     reason = "every index is bounded by the constant length of its array"
 )]
+#![expect(
+    clippy::inline_always,
+    reason = "only what is inlined may use the instructions"
+)]
 
 use std::arch::x86_64::__m512i;
 
@@ -51,14 +55,14 @@ impl<const LIMBS: usize> Power<'_, LIMBS> {
     /// In which lanes the power is what is expected.
     ///
     /// `PRODUCT` is twice `LIMBS`.
-    pub(super) fn is_expected<const PRODUCT: usize>(self, ifma: Ifma) -> [bool; LANES] {
+    pub(super) fn is_expected<const PRODUCT: usize>(&self, ifma: Ifma) -> [bool; LANES] {
         const { assert!(PRODUCT == 2 * LIMBS && LIMBS.is_multiple_of(2)) };
         ifma.vectorize(Comparison::<LIMBS, PRODUCT> { power: self, ifma })
     }
 }
 
 struct Comparison<'a, const LIMBS: usize, const PRODUCT: usize> {
-    power: Power<'a, LIMBS>,
+    power: &'a Power<'a, LIMBS>,
     ifma: Ifma,
 }
 
@@ -99,10 +103,6 @@ fn zero() -> __m512i {
     pulp::cast([0_u64; LANES])
 }
 
-#[expect(
-    clippy::inline_always,
-    reason = "only inlined do these get the instructions"
-)]
 impl Ifma {
     /// sum + the low 52 bits of one * other.
     #[inline(always)]
@@ -157,8 +157,8 @@ impl Ifma {
         other: &Numbers<LIMBS>,
     ) -> Column {
         let mut differences = zero();
-        for place in 0..LIMBS {
-            let difference = self.foundation._mm512_xor_si512(one[place], other[place]);
+        for (&one, &other) in one.iter().zip(other) {
+            let difference = self.foundation._mm512_xor_si512(one, other);
             differences = self.foundation._mm512_or_si512(differences, difference);
         }
         pulp::cast(differences)
@@ -205,8 +205,8 @@ impl Ifma {
         inverse: __m512i,
     ) -> Numbers<LIMBS> {
         let mut product = self.mixed_products::<LIMBS, PRODUCT>(number);
-        for place in 0..LIMBS {
-            let (limb, low, high) = (number[place], 2 * place, 2 * place + 1);
+        for (place, &limb) in number.iter().enumerate() {
+            let (low, high) = (2 * place, 2 * place + 1);
             let double = |column| self.add(column, column);
             product[low] = self.low(double(product[low]), limb, limb);
             product[high] = self.high(double(product[high]), limb, limb);

@@ -17,6 +17,13 @@ pub(crate) struct RsaWork<'a> {
 }
 
 impl RsaWork<'_> {
+    /// True when both must have the same outcome: the very same key, the same hash and signature.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        std::ptr::eq(self.key, other.key)
+            && self.digest == other.digest
+            && self.signature == other.signature
+    }
+
     pub(super) fn verify_alone(&self) -> bool {
         self.key
             .verify(self.digest.algorithm(), self.digest, self.signature)

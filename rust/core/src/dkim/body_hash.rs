@@ -8,6 +8,7 @@ use crate::crypto::{Digest, HashAlgorithm, Hasher};
 use crate::dkim::canonicalization::{CanonicalBody, Canonicalization, Sink, write_body};
 use crate::dkim::hash_work::HashWork;
 use crate::dkim::header_hash::CanonicalFields;
+use crate::dkim::proofs::Proofs;
 use crate::message::Message;
 use crate::octet_classes::LineEnds;
 
@@ -17,6 +18,8 @@ pub struct BodyHashes {
     passes: Vec<Pass>,
     /// Canonical header fields, shared by everyone who signs them.
     pub(crate) fields: CanonicalFields,
+    /// Public-key operations that are made with those of other messages.
+    pub(crate) proofs: Proofs,
 }
 
 /// One finished body hash.

@@ -14,6 +14,7 @@ pub(crate) mod hash_work;
 pub(crate) mod header_hash;
 mod key_record;
 mod name_list;
+pub(crate) mod proofs;
 mod reasons;
 pub(crate) mod signature;
 pub(crate) mod signatures;
