@@ -68,8 +68,7 @@ def test_work_done_together_gives_what_work_done_alone_gives(
     for place, results in ((0, {"verified"}), (3, {"body-hash-mismatch"})):
         assert reasons[place::5] == [results] * len(corpus.messages)
     forged = [
-        {row["arc"]["reason"], *found}
-        for row, found in zip(warm[2::5], reasons[2::5], strict=True)
+        {row["arc"]["reason"], *found} for row, found in zip(warm[2::5], reasons[2::5], strict=True)
     ]
     assert all({"signature-mismatch", "seal-mismatch"} & found for found in forged)
 
