@@ -108,7 +108,7 @@ class Memory:
 
 
 class Equal:
-    """A batch in which every message stands several times in a row, beside one of as many messages."""
+    """Every message several times in a row, beside as many that differ."""
 
     def __init__(self, bulk: Corpus) -> None:
         """Choose the messages."""
