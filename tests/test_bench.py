@@ -134,7 +134,9 @@ WITHOUT_CRYPTOGRAPHY = """
 import sys
 from pathlib import Path
 import mailauth_fast.resolvers  # what dnspython takes for DNS over QUIC stands on cryptography too
-sys.modules["cryptography"] = None
+for name in ["cryptography", *sys.modules]:
+    if name.startswith("cryptography"):
+        sys.modules[name] = None
 from mailauth_fast.bench import corpus
 from mailauth_fast.cli import app
 corpus.CHECKOUT = Path("nothing-is-cached-here")
