@@ -9,7 +9,7 @@ use arrow_select::coalesce::BatchCoalescer;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::KeyValue;
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 
 /// Rows of a Parquet row group: it is in memory until it ends, and with 131,072 a long run took 15 MiB more than a short one.
 const ROW_GROUP_ROWS: usize = 65_536;
@@ -22,6 +22,32 @@ const ZSTD_LEVEL: i32 = 3;
 /// Facts of a run that a file carries.
 pub(crate) type Metadata = Vec<(String, String)>;
 
+/// What a file of rows is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Somebody keeps it.
+    Kept,
+    /// Read once at most, by the run that goes on where this one was stopped: made with the least work.
+    Meanwhile,
+}
+
+impl Purpose {
+    fn properties(self) -> Result<WriterPropertiesBuilder, String> {
+        let builder = WriterProperties::builder()
+            .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+            .set_created_by("mailauth_fast".to_owned());
+        Ok(match self {
+            Self::Kept => {
+                let level = ZstdLevel::try_new(ZSTD_LEVEL).map_err(|error| error.to_string())?;
+                builder.set_compression(Compression::ZSTD(level))
+            }
+            Self::Meanwhile => builder
+                .set_compression(Compression::LZ4_RAW)
+                .set_statistics_enabled(EnabledStatistics::None),
+        })
+    }
+}
+
 /// Writes batches of any size.
 pub(crate) struct ParquetRows {
     coalescer: BatchCoalescer,
@@ -30,16 +56,18 @@ pub(crate) struct ParquetRows {
 
 impl ParquetRows {
     /// Begins the file.
-    pub(crate) fn new(file: File, schema: &SchemaRef, metadata: Metadata) -> Result<Self, String> {
-        let level = ZstdLevel::try_new(ZSTD_LEVEL).map_err(|error| error.to_string())?;
+    pub(crate) fn new(
+        file: File,
+        schema: &SchemaRef,
+        metadata: Metadata,
+        purpose: Purpose,
+    ) -> Result<Self, String> {
         let metadata = metadata
             .into_iter()
             .map(|(key, value)| KeyValue::new(key, value))
             .collect();
-        let properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(level))
-            .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-            .set_created_by("mailauth_fast".to_owned())
+        let properties = purpose
+            .properties()?
             .set_key_value_metadata(Some(metadata))
             .build();
         let writer = ArrowWriter::try_new(file, schema.clone(), Some(properties))
