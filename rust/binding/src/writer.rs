@@ -97,12 +97,16 @@ impl Writer {
         self.pen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Ends the file; one that does not come about leaves nothing behind.
     fn complete(&self, pen: Pen) -> Result<(), Fault> {
-        let file = pen.complete().map_err(|fault| match fault {
+        let committed = pen.complete().map_err(|fault| match fault {
             PenFault::Refused(problem) => self.target.fault(&problem),
             PenFault::Panicked(fault) => Fault::Engine(fault.0),
-        })?;
-        let committed = self.target.commit(&file);
-        committed.map_err(|problem| self.target.fault(&problem))
+        });
+        let committed = committed.and_then(|file| {
+            let committed = self.target.commit(&file);
+            committed.map_err(|problem| self.target.fault(&problem))
+        });
+        committed.inspect_err(|_| self.target.discard())
     }
 }
