@@ -129,7 +129,8 @@ impl ArchiveRun {
             let wanted = left.min(ROWS_A_BATCH);
             let Some(batch) = rows.batch.as_ref().filter(|_| rows.pending.len() < wanted) else {
                 let count = wanted.min(rows.pending.len());
-                let taken = rows.pending.drain(..count).collect();
+                let later = rows.pending.split_off(count);
+                let taken = std::mem::replace(&mut rows.pending, later);
                 rows.given += count;
                 if unit_rows == Some(rows.given) {
                     rows.given = 0;
@@ -145,7 +146,12 @@ impl ArchiveRun {
                 let batch = rows.batch.take();
                 py.detach(|| drop(batch));
             }
-            rows.pending.extend(taken?);
+            let mut taken = taken?;
+            if rows.pending.is_empty() {
+                rows.pending = taken;
+            } else {
+                rows.pending.append(&mut taken);
+            }
         }
     }
 

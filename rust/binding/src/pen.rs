@@ -151,3 +151,68 @@ fn follow(mut script: Script, orders: &Receiver<Order>) -> Result<Option<File>, 
     }
     Ok(None)
 }
+
+#[cfg(test)]
+mod tests {
+    use mailauth_core::verdict::{ErrorReason, Verdict};
+
+    use super::*;
+    use crate::rows::Rows;
+
+    fn rows(id: &str) -> Arc<RowSet> {
+        Rows::new(vec![Verdict::failed(id.into(), 7, ErrorReason::Truncated)]).0
+    }
+
+    fn pen(path: &std::path::Path, is_writable: bool) -> Pen {
+        let options = std::fs::OpenOptions::new()
+            .write(is_writable)
+            .read(true)
+            .open(path);
+        let style = CsvStyle {
+            is_spreadsheet_safe: false,
+        };
+        let how = (Metadata::new(), Purpose::Kept);
+        let script = Script::begin("jsonl", options.unwrap(), Shape::Verdicts, style, how);
+        Pen::new(script.unwrap().unwrap())
+    }
+
+    fn scratch(name: &str) -> std::path::PathBuf {
+        let path = std::env::temp_dir().join(format!("pen-{}-{name}", std::process::id()));
+        std::fs::write(&path, "").unwrap();
+        path
+    }
+
+    #[test]
+    fn rows_come_in_the_order_they_were_handed_over() {
+        let path = scratch("order");
+        let pen = pen(&path, true);
+        let ids: Vec<String> = (0..BATCHES_WAITING * 9).map(|n| n.to_string()).collect();
+        assert!(ids.iter().all(|id| pen.write(rows(id))));
+        assert!(pen.complete().is_ok());
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let found: Vec<&str> = text
+            .lines()
+            .map(|line| line.split('"').nth(3).unwrap())
+            .collect();
+        assert_eq!(found, ids);
+    }
+
+    #[test]
+    fn what_the_system_refuses_is_told_at_the_end() {
+        let path = scratch("refused");
+        let pen = pen(&path, false);
+        let is_written = pen.write(rows("a"));
+        let ended = pen.complete();
+        std::fs::remove_file(&path).unwrap();
+        assert!(is_written && matches!(ended, Err(PenFault::Refused(_))));
+    }
+
+    #[test]
+    fn rows_have_the_same_columns_however_often_they_are_asked_for() {
+        let rows = rows("a");
+        let first = rows.batch(Shape::Verdicts).unwrap();
+        assert_eq!(first, rows.batch(Shape::Verdicts).unwrap());
+        assert_eq!(rows.batch(Shape::Signatures).unwrap().num_rows(), 0);
+    }
+}
