@@ -4,10 +4,13 @@
 //! as CRLF everywhere (the public contract), a bare CR is an ordinary octet. Nothing is copied but what is short.
 
 use std::cell::RefCell;
+use std::ops::Range;
 
 use mailauth_sha256::Source;
 
-use crate::dkim::changes::{Change, Changes, Form, Lines, RelaxedBody, RelaxedField};
+use crate::dkim::body_blocks::{BodyText, ROOM};
+use crate::dkim::body_paths::Path;
+use crate::dkim::changes::{Changes, Form, Lines, RelaxedField};
 use crate::octet_classes::LineEnds;
 use crate::tag_list::trim_fws;
 
@@ -43,12 +46,10 @@ impl Sink for Vec<u8> {
     }
 }
 
-/// Octets gathered before they go on: a hash wants long pieces, and this much stays in the nearest cache.
+/// Octets gathered before they go on: a hash wants long pieces of whole blocks, and this much stays in the nearest cache.
 const GATHER_OCTETS: usize = 4096;
 /// A stretch of this many octets goes on without a copy.
 const DIRECT_OCTETS: usize = 512;
-/// A stretch of up to this many octets is copied by whole vectors.
-const COPY_OCTETS: usize = 64;
 
 /// Gathers short pieces for a sink that wants long ones.
 pub(crate) struct Gather<'a, S: Sink> {
@@ -110,55 +111,42 @@ pub(crate) fn write_body<S: Sink>(
     }
 }
 
-/// The canonical form of a body in pieces: long stretches are pieces of the body itself, short ones are gathered.
+/// The canonical form of a body in pieces of `GATHER_OCTETS`, the last one shorter.
 pub(crate) struct CanonicalBody<'a> {
-    changes: BodyChanges<'a>,
-    /// What follows the last change.
+    text: BodyText<'a>,
+    /// What follows the text.
     ending: &'static [u8],
-    /// A change that comes behind the present piece.
-    waiting: Option<Change<'a>>,
-    piece: Piece<'a>,
     /// Empty until something is gathered.
     buffer: Vec<u8>,
-    /// Octets of the buffer that are in use.
+    /// The present piece in the buffer.
+    piece: Range<usize>,
+    /// Octets of the buffer that are in use; those behind the piece belong to the next one.
     gathered: usize,
     octets: u64,
     /// Of what was cut off at the end.
     cut_line_ends: LineEnds,
 }
 
-enum BodyChanges<'a> {
-    Simple(Changes<'a, Lines>),
-    Relaxed(Changes<'a, RelaxedBody>),
-}
-
-enum Piece<'a> {
-    Direct(&'a [u8]),
-    /// The buffer from here on.
-    Buffered(usize),
-}
-
 impl<'a> CanonicalBody<'a> {
     pub(crate) fn new(canonicalization: Canonicalization, body: &'a [u8]) -> Self {
-        let content = match canonicalization {
-            Canonicalization::Simple => trim_empty_lines(body),
-            Canonicalization::Relaxed => trim_blank_lines(body),
+        Self::on(Path::detect(), canonicalization, body)
+    }
+
+    fn on(path: Path, canonicalization: Canonicalization, body: &'a [u8]) -> Self {
+        let is_relaxed = canonicalization == Canonicalization::Relaxed;
+        let content = if is_relaxed {
+            trim_blank_lines(body)
+        } else {
+            trim_empty_lines(body)
         };
-        let (changes, ending): (_, &[u8]) = match canonicalization {
-            // RFC 6376 §3.4.3: empty lines at the end become one CRLF, also where there is no body at all.
-            Canonicalization::Simple => (BodyChanges::Simple(Changes::new(content)), b"\r\n"),
-            // RFC 6376 §3.4.4: a body of nothing but white space and empty lines has no octets.
-            Canonicalization::Relaxed => {
-                let ending: &[u8] = if content.is_empty() { b"" } else { b"\r\n" };
-                (BodyChanges::Relaxed(Changes::new(content)), ending)
-            }
-        };
+        // RFC 6376 §3.4.3: empty lines at the end become one CRLF, also where there is no body at all.
+        // RFC 6376 §3.4.4: a body of nothing but white space and empty lines has no octets.
+        let is_nothing = is_relaxed && content.is_empty();
         Self {
-            changes,
-            ending,
-            waiting: None,
-            piece: Piece::Direct(&[]),
+            text: BodyText::new(content, is_relaxed, path),
+            ending: if is_nothing { b"" } else { b"\r\n" },
             buffer: Vec::new(),
+            piece: 0..0,
             gathered: 0,
             octets: 0,
             cut_line_ends: LineEnds::of(body.get(content.len()..).unwrap_or_default()),
@@ -172,68 +160,26 @@ impl<'a> CanonicalBody<'a> {
 
     /// The line ends of the body as stored, once the form has ended.
     pub(crate) fn line_ends(&self) -> LineEnds {
-        let changes = match &self.changes {
-            BodyChanges::Simple(changes) => changes.line_ends(),
-            BodyChanges::Relaxed(changes) => changes.line_ends(),
-        };
-        changes.or(self.cut_line_ends)
-    }
-
-    fn present(&self) -> &[u8] {
-        match self.piece {
-            Piece::Direct(octets) => octets,
-            Piece::Buffered(start) => self.buffer.get(start..self.gathered).unwrap_or_default(),
-        }
-    }
-
-    fn next_change(&mut self) -> Option<Change<'a>> {
-        let waiting = self.waiting.take();
-        let next = waiting.or_else(|| match &mut self.changes {
-            BodyChanges::Simple(changes) => changes.next(),
-            BodyChanges::Relaxed(changes) => changes.next(),
-        });
-        next.or_else(|| {
-            let ending = std::mem::take(&mut self.ending);
-            (!ending.is_empty()).then(|| Change::insertion(ending))
-        })
+        self.text.line_ends().or(self.cut_line_ends)
     }
 
     /// Makes the next piece; an empty one is the end.
     fn refill(&mut self) {
-        self.gathered = 0;
-        self.piece = Piece::Buffered(0);
-        while self.gathered + DIRECT_OCTETS <= GATHER_OCTETS {
-            let Some(change) = self.next_change() else {
-                return;
-            };
-            if change.length < DIRECT_OCTETS {
-                self.gather(&change);
-            } else if self.gathered == 0 {
-                self.waiting = Some(Change::insertion(change.replacement));
-                self.piece = Piece::Direct(change.clean());
-                return;
-            } else {
-                self.waiting = Some(change);
-                return;
-            }
-        }
-    }
-
-    fn gather(&mut self, change: &Change<'_>) {
         if self.buffer.is_empty() {
             self.buffer = take_buffer();
         }
-        let room = self.buffer.get_mut(self.gathered..).unwrap_or_default();
-        // Most stretches are short: a copy of fixed length needs no call, and what it copies too much is overwritten.
-        let whole = change.rest.first_chunk::<COPY_OCTETS>();
-        match (room.first_chunk_mut::<COPY_OCTETS>(), whole) {
-            (Some(room), Some(octets)) if change.length <= COPY_OCTETS => *room = *octets,
-            _ => copy(change.clean(), room),
-        }
-        self.gathered += change.length;
-        let room = self.buffer.get_mut(self.gathered..).unwrap_or_default();
-        copy(change.replacement, room);
-        self.gathered += change.replacement.len();
+        // What the last piece had no room for comes first.
+        self.buffer.copy_within(self.piece.end..self.gathered, 0);
+        let kept = self.gathered - self.piece.end;
+        let filled = self.text.fill(&mut self.buffer, kept);
+        let ending = if self.text.is_read() {
+            std::mem::take(&mut self.ending)
+        } else {
+            b""
+        };
+        copy(ending, self.buffer.get_mut(filled..).unwrap_or_default());
+        self.gathered = filled + ending.len();
+        self.piece = 0..self.gathered.min(GATHER_OCTETS);
     }
 }
 
@@ -260,7 +206,7 @@ thread_local! {
 
 fn take_buffer() -> Vec<u8> {
     let kept = BUFFERS.with_borrow_mut(Vec::pop);
-    kept.unwrap_or_else(|| vec![0; GATHER_OCTETS + COPY_OCTETS])
+    kept.unwrap_or_else(|| vec![0; GATHER_OCTETS + ROOM])
 }
 
 fn copy(octets: &[u8], room: &mut [u8]) {
@@ -271,18 +217,15 @@ fn copy(octets: &[u8], room: &mut [u8]) {
 
 impl Source for CanonicalBody<'_> {
     fn piece(&mut self) -> &[u8] {
-        if self.present().is_empty() {
+        if self.piece.is_empty() {
             self.refill();
         }
-        self.present()
+        self.buffer.get(self.piece.clone()).unwrap_or_default()
     }
 
     fn consume(&mut self, octets: usize) {
         self.octets += u64::try_from(octets).unwrap_or(u64::MAX);
-        match &mut self.piece {
-            Piece::Direct(rest) => *rest = rest.get(octets..).unwrap_or_default(),
-            Piece::Buffered(start) => *start += octets,
-        }
+        self.piece.start += octets;
     }
 }
 
