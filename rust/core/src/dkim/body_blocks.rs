@@ -3,6 +3,8 @@
 //! Of a run of white space the last octet stays, so that looking two octets ahead decides about each one. Knows octets
 //! and their neighbours; must not know the end of a body, hashes, or how octets are found and moved: `body_paths.rs`.
 
+use mailauth_sha256::prefetch;
+
 use crate::dkim::body_paths::Path;
 use crate::message::to_usize;
 use crate::octet_classes::{BLOCK, Classes, LineEnds, padded};
@@ -10,6 +12,9 @@ use crate::octet_classes::{BLOCK, Classes, LineEnds, padded};
 /// Room for what becomes of one block: every octet may be a line feed that becomes two, and a path may write a whole
 /// block behind that.
 pub(super) const ROOM: usize = 3 * BLOCK;
+
+/// Octets asked for while the piece before them is hashed: about what becomes of them is the next piece.
+const AHEAD: usize = 4096 + BLOCK;
 
 /// Bit i: what happens to octet i of a block.
 #[derive(Clone, Copy)]
@@ -21,37 +26,54 @@ pub(super) struct Edit {
     pub(super) bare_lf: u64,
 }
 
-/// A block, and the text from it on.
+/// A block among those that follow one another.
 #[derive(Clone, Copy)]
 pub(super) struct Place<'a> {
+    pub(super) blocks: &'a [[u8; BLOCK]],
+    pub(super) index: usize,
     pub(super) block: &'a [u8; BLOCK],
-    pub(super) text: &'a [u8],
 }
 
 /// A body's text on its way to the canonical form.
 pub(super) struct BodyText<'a> {
     rest: &'a [u8],
+    seen: Seen,
+    path: Path,
+}
+
+/// What one block leaves for the next.
+#[derive(Clone, Copy)]
+struct Seen {
     /// All ones or nothing: whether white space is changed (RFC 6376 §3.4.4), or line ends only (§3.4.3).
     relaxed: u64,
-    is_after_cr: bool,
-    line_ends: LineEnds,
-    path: Path,
+    /// One if the last octet was a carriage return.
+    after_cr: u64,
+    /// Not zero if there was one.
+    bare_lf: u64,
+    bare_cr: u64,
 }
 
 impl<'a> BodyText<'a> {
     pub(super) fn new(text: &'a [u8], is_relaxed: bool, path: Path) -> Self {
+        prefetch(text.get(..AHEAD).unwrap_or(text));
         Self {
             rest: text,
-            relaxed: if is_relaxed { u64::MAX } else { 0 },
-            is_after_cr: false,
-            line_ends: LineEnds::default(),
+            seen: Seen {
+                relaxed: if is_relaxed { u64::MAX } else { 0 },
+                after_cr: 0,
+                bare_lf: 0,
+                bare_cr: 0,
+            },
             path,
         }
     }
 
     /// The line ends of the text as stored, as far as it was read.
     pub(super) fn line_ends(&self) -> LineEnds {
-        self.line_ends
+        LineEnds {
+            has_bare_lf: self.seen.bare_lf != 0,
+            has_bare_cr: self.seen.bare_cr != 0,
+        }
     }
 
     pub(super) fn is_read(&self) -> bool {
@@ -61,7 +83,9 @@ impl<'a> BodyText<'a> {
     /// Writes canonical octets behind those `filled`, until the text has ended or less than `ROOM` is left; returns how
     /// much is filled then.
     pub(super) fn fill(&mut self, room: &mut [u8], filled: usize) -> usize {
-        self.path.fill(self, room, filled)
+        let filled = self.path.fill(self, room, filled);
+        prefetch(self.rest.get(..AHEAD).unwrap_or(self.rest));
+        filled
     }
 
     /// The walk, inlined into each path so that it is compiled for that path's instructions.
@@ -77,43 +101,46 @@ impl<'a> BodyText<'a> {
         classify: impl Fn(&[u8; BLOCK]) -> Classes,
         write: impl Fn(Place<'_>, Edit, &mut [u8; ROOM]) -> usize,
     ) -> usize {
-        let (mut blocks, tail) = self.rest.as_chunks::<BLOCK>();
+        let (blocks, tail) = self.rest.as_chunks::<BLOCK>();
         let end: [u8; BLOCK] = padded(tail);
+        let (mut seen, mut index) = (self.seen, 0);
         let mut classes = classify(blocks.first().unwrap_or(&end));
         while let Some(place) = room.get_mut(filled..).and_then(<[u8]>::first_chunk_mut) {
-            let Some((block, later)) = blocks.split_first() else {
-                if !self.rest.is_empty() {
-                    let edit = self.edit(classes, Classes::default());
-                    let edit = edit.cut(tail.len());
-                    filled += write(
-                        Place {
-                            block: &end,
-                            text: &end,
-                        },
-                        edit,
-                        place,
-                    );
-                    self.rest = &[];
-                }
-                break;
+            let Some(block) = blocks.get(index) else {
+                let edit = seen.edit(classes, Classes::default()).cut(tail.len());
+                let blocks = std::slice::from_ref(&end);
+                filled += write(
+                    Place {
+                        blocks,
+                        index: 0,
+                        block: &end,
+                    },
+                    edit,
+                    place,
+                );
+                (self.rest, self.seen) = (&[], seen);
+                return filled;
             };
-            let next = classify(later.first().unwrap_or(&end));
-            let edit = self.edit(classes, next);
+            let next = classify(blocks.get(index + 1).unwrap_or(&end));
             filled += write(
                 Place {
+                    blocks,
+                    index,
                     block,
-                    text: self.rest,
                 },
-                edit,
+                seen.edit(classes, next),
                 place,
             );
-            (blocks, classes) = (later, next);
-            self.rest = self.rest.get(BLOCK..).unwrap_or_default();
+            (index, classes) = (index + 1, next);
         }
+        self.rest = self.rest.get(index * BLOCK..).unwrap_or_default();
+        self.seen = seen;
         filled
     }
+}
 
-    /// What happens to a block between the one before and the next.
+impl Seen {
+    /// What happens to a block before the next one.
     #[inline(always)]
     #[expect(
         clippy::inline_always,
@@ -121,19 +148,17 @@ impl<'a> BodyText<'a> {
     )]
     fn edit(&mut self, classes: Classes, next: Classes) -> Edit {
         let Classes { space, tab, cr, lf } = classes;
-        let next_crlf = next.cr & next.lf >> 1;
-        let next_blank = next.space | next.tab;
         let crlf = cr & (lf >> 1 | next.lf << 63);
-        let bare_lf = lf & !(cr << 1 | u64::from(self.is_after_cr));
-        self.is_after_cr = cr >> 63 == 1;
-        self.line_ends.has_bare_lf |= bare_lf != 0;
-        self.line_ends.has_bare_cr |= cr & !crlf != 0;
-        let blank = (space | tab) & self.relaxed;
+        let bare_lf = lf & !(cr << 1 | self.after_cr);
+        self.after_cr = cr >> 63;
+        self.bare_lf |= bare_lf;
+        self.bare_cr |= cr & !crlf;
         // Before more white space or a line end, white space goes.
-        let follower = space | tab | lf | crlf;
-        let next_follower = next_blank | next.lf | next_crlf;
+        let next_line_end = next.lf | next.cr & next.lf >> 1;
+        let followers =
+            (space | tab | lf | crlf) >> 1 | (next.space | next.tab | next_line_end) << 63;
         Edit {
-            dropped: blank & (follower >> 1 | next_follower << 63),
+            dropped: (space | tab) & followers & self.relaxed,
             tab: tab & self.relaxed,
             bare_lf,
         }
@@ -185,7 +210,8 @@ pub(super) fn write_stretches(place: Place<'_>, edit: Edit, room: &mut [u8; ROOM
 /// Copies octets of a block by whole blocks where the text has them: no call, and what is too much is overwritten.
 fn copy(place: Place<'_>, start: usize, end: usize, room: &mut [u8; ROOM], filled: usize) -> usize {
     let length = end.saturating_sub(start);
-    let text = place.text.get(start..).unwrap_or_default();
+    let blocks = place.blocks.get(place.index..).unwrap_or_default();
+    let text = blocks.as_flattened().get(start..).unwrap_or_default();
     let room = room.get_mut(filled..).unwrap_or_default();
     match (room.first_chunk_mut::<BLOCK>(), text.first_chunk::<BLOCK>()) {
         (Some(room), Some(octets)) => *room = *octets,
