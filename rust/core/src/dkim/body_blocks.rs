@@ -37,20 +37,18 @@ pub(super) struct Place<'a> {
 /// A body's text on its way to the canonical form.
 pub(super) struct BodyText<'a> {
     rest: &'a [u8],
+    /// All ones or nothing: whether white space is changed (RFC 6376 §3.4.4), or line ends only (§3.4.3).
+    relaxed: u64,
     seen: Seen,
     path: Path,
 }
 
 /// What one block leaves for the next.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Seen {
-    /// All ones or nothing: whether white space is changed (RFC 6376 §3.4.4), or line ends only (§3.4.3).
-    relaxed: u64,
-    /// One if the last octet was a carriage return.
-    after_cr: u64,
-    /// Not zero if there was one.
+    /// One if the next block begins with a bare line feed.
     bare_lf: u64,
-    bare_cr: u64,
+    line_ends: LineEnds,
 }
 
 impl<'a> BodyText<'a> {
@@ -58,11 +56,10 @@ impl<'a> BodyText<'a> {
         prefetch(text.get(..AHEAD).unwrap_or(text));
         Self {
             rest: text,
+            relaxed: if is_relaxed { u64::MAX } else { 0 },
             seen: Seen {
-                relaxed: if is_relaxed { u64::MAX } else { 0 },
-                after_cr: 0,
-                bare_lf: 0,
-                bare_cr: 0,
+                bare_lf: u64::from(text.first() == Some(&b'\n')),
+                ..Seen::default()
             },
             path,
         }
@@ -70,10 +67,12 @@ impl<'a> BodyText<'a> {
 
     /// The line ends of the text as stored, as far as it was read.
     pub(super) fn line_ends(&self) -> LineEnds {
-        LineEnds {
-            has_bare_lf: self.seen.bare_lf != 0,
-            has_bare_cr: self.seen.bare_cr != 0,
-        }
+        self.seen.line_ends
+    }
+
+    /// The mask of white space that counts.
+    pub(super) fn relaxed(&self) -> u64 {
+        self.relaxed
     }
 
     pub(super) fn is_read(&self) -> bool {
@@ -148,18 +147,26 @@ impl Seen {
     )]
     fn edit(&mut self, classes: Classes, next: Classes) -> Edit {
         let Classes { space, tab, cr, lf } = classes;
-        let crlf = cr & (lf >> 1 | next.lf << 63);
-        let bare_lf = lf & !(cr << 1 | self.after_cr);
-        self.after_cr = cr >> 63;
-        self.bare_lf |= bare_lf;
-        self.bare_cr |= cr & !crlf;
-        // Before more white space or a line end, white space goes.
+        let blank = space | tab;
+        // Of the octets behind those of the block.
+        let later_lf = lf >> 1 | next.lf << 63;
+        let odd = cr ^ later_lf;
+        let (mut bare_lf, mut line_end) = (0, cr | lf);
+        if odd | self.bare_lf != 0 {
+            let bare_cr = odd & cr;
+            let later = odd & later_lf;
+            bare_lf = later << 1 | self.bare_lf;
+            line_end &= !bare_cr;
+            self.bare_lf = later >> 63;
+            self.line_ends.has_bare_lf |= bare_lf != 0;
+            self.line_ends.has_bare_cr |= bare_cr != 0;
+        }
         let next_line_end = next.lf | next.cr & next.lf >> 1;
-        let followers =
-            (space | tab | lf | crlf) >> 1 | (next.space | next.tab | next_line_end) << 63;
+        let later = (blank | line_end) >> 1 | (next.space | next.tab | next_line_end) << 63;
         Edit {
-            dropped: (space | tab) & followers & self.relaxed,
-            tab: tab & self.relaxed,
+            // Before more white space or a line end, white space goes.
+            dropped: blank & later,
+            tab,
             bare_lf,
         }
     }

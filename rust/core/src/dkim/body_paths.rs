@@ -53,7 +53,11 @@ impl Path {
 
     pub(super) fn fill(self, text: &mut BodyText<'_>, room: &mut [u8], filled: usize) -> usize {
         match self {
-            Self::Portable => text.walk(room, filled, classify, write_stretches),
+            Self::Portable => {
+                let relaxed = text.relaxed();
+                let classify = |block: &_| classify(block).with_blanks(relaxed);
+                text.walk(room, filled, classify, write_stretches)
+            }
             #[cfg(target_arch = "x86_64")]
             Self::Avx2(token) => avx2(token, text, room, filled),
             #[cfg(target_arch = "x86_64")]
@@ -65,6 +69,7 @@ impl Path {
 #[cfg(target_arch = "x86_64")]
 #[arcane(import_intrinsics)]
 fn avx2(_token: X64V3Token, text: &mut BodyText<'_>, room: &mut [u8], filled: usize) -> usize {
+    let relaxed = text.relaxed();
     let classify = |block: &[u8; BLOCK]| {
         let [low, high] = halves(block).map(|half| _mm256_loadu_si256(half));
         let positions = |octet: i8| {
@@ -74,8 +79,8 @@ fn avx2(_token: X64V3Token, text: &mut BodyText<'_>, room: &mut [u8], filled: us
             u64::from(high) << 32 | u64::from(low)
         };
         Classes {
-            space: positions(0x20),
-            tab: positions(0x09),
+            space: positions(0x20) & relaxed,
+            tab: positions(0x09) & relaxed,
             cr: positions(0x0d),
             lf: positions(0x0a),
         }
@@ -119,12 +124,13 @@ fn avx2(_token: X64V3Token, text: &mut BodyText<'_>, room: &mut [u8], filled: us
 #[cfg(target_arch = "x86_64")]
 #[arcane(import_intrinsics)]
 fn avx512(_token: X64V4xToken, text: &mut BodyText<'_>, room: &mut [u8], filled: usize) -> usize {
+    let relaxed = text.relaxed();
     let classify = |block: &[u8; BLOCK]| {
         let octets = _mm512_loadu_epi8(block);
         let positions = |octet: i8| _mm512_cmpeq_epi8_mask(octets, _mm512_set1_epi8(octet));
         Classes {
-            space: positions(0x20),
-            tab: positions(0x09),
+            space: _mm512_mask_cmpeq_epi8_mask(relaxed, octets, _mm512_set1_epi8(0x20)),
+            tab: _mm512_mask_cmpeq_epi8_mask(relaxed, octets, _mm512_set1_epi8(0x09)),
             cr: positions(0x0d),
             lf: positions(0x0a),
         }
