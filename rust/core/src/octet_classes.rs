@@ -18,15 +18,6 @@ pub(crate) struct Classes {
 }
 
 impl Classes {
-    /// Only the white space under the mask.
-    pub(crate) fn with_blanks(self, mask: u64) -> Self {
-        Self {
-            space: self.space & mask,
-            tab: self.tab & mask,
-            ..self
-        }
-    }
-
     /// Line feeds without a carriage return before them; `previous` is the octet before the block, 0 for none.
     pub(crate) fn bare_lf(self, previous: u8) -> u64 {
         self.lf & !(self.cr << 1 | u64::from(previous == b'\r'))

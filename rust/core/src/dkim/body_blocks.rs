@@ -16,6 +16,9 @@ pub(super) const ROOM: usize = 3 * BLOCK;
 /// Octets asked for while the piece before them is hashed: about what becomes of them is the next piece.
 const AHEAD: usize = 4096 + BLOCK;
 
+/// A block and the two octets behind it, which decide about its last ones.
+pub(super) const WINDOW: usize = BLOCK + 2;
+
 /// Bit i: what happens to octet i of a block.
 #[derive(Clone, Copy)]
 pub(super) struct Edit {
@@ -26,53 +29,70 @@ pub(super) struct Edit {
     pub(super) bare_lf: u64,
 }
 
-/// A block among those that follow one another.
+/// A block on its way.
 #[derive(Clone, Copy)]
-pub(super) struct Place<'a> {
-    pub(super) blocks: &'a [[u8; BLOCK]],
-    pub(super) index: usize,
-    pub(super) block: &'a [u8; BLOCK],
+pub(super) struct Window<'a> {
+    /// With 0 behind the end of the text.
+    pub(super) octets: &'a [u8; WINDOW],
+    /// Octets of the block that are text.
+    pub(super) valid: u64,
+    /// The text from the block on.
+    pub(super) text: &'a [u8],
+}
+
+impl<'a> Window<'a> {
+    #[inline]
+    pub(super) fn block(self) -> &'a [u8; BLOCK] {
+        let [block @ .., _, _] = self.octets;
+        block
+    }
+}
+
+/// What one block leaves for the next.
+#[derive(Clone, Copy)]
+pub(super) struct Seen {
+    /// All ones or nothing: whether white space is changed (RFC 6376 §3.4.4), or line ends only (§3.4.3).
+    pub(super) relaxed: u64,
+    /// Not zero if the last octets or the next ones may be half of a line end.
+    pub(super) odd: u64,
+    /// One if a line feed at the start of the next block is bare.
+    bare_lf: u64,
+    line_ends: LineEnds,
 }
 
 /// A body's text on its way to the canonical form.
 pub(super) struct BodyText<'a> {
     rest: &'a [u8],
-    /// All ones or nothing: whether white space is changed (RFC 6376 §3.4.4), or line ends only (§3.4.3).
-    relaxed: u64,
     seen: Seen,
     path: Path,
 }
 
-/// What one block leaves for the next.
-#[derive(Clone, Copy, Default)]
-struct Seen {
-    /// One if the next block begins with a bare line feed.
-    bare_lf: u64,
-    line_ends: LineEnds,
-}
-
 impl<'a> BodyText<'a> {
     pub(super) fn new(text: &'a [u8], is_relaxed: bool, path: Path) -> Self {
-        prefetch(text.get(..AHEAD).unwrap_or(text));
         Self {
             rest: text,
-            relaxed: if is_relaxed { u64::MAX } else { 0 },
             seen: Seen {
-                bare_lf: u64::from(text.first() == Some(&b'\n')),
-                ..Seen::default()
+                relaxed: if is_relaxed { u64::MAX } else { 0 },
+                odd: 1,
+                bare_lf: 1,
+                line_ends: LineEnds::default(),
             },
             path,
         }
     }
 
+    pub(super) fn is_relaxed(&self) -> bool {
+        self.seen.relaxed != 0
+    }
+
+    /// Takes another text, before anything was read.
+    pub(super) fn restart(&mut self, text: &'a [u8]) {
+        self.rest = text;
+    }
+
     /// The line ends of the text as stored, as far as it was read.
     pub(super) fn line_ends(&self) -> LineEnds {
         self.seen.line_ends
-    }
-
-    /// The mask of white space that counts.
-    pub(super) fn relaxed(&self) -> u64 {
-        self.relaxed
     }
 
     pub(super) fn is_read(&self) -> bool {
@@ -97,101 +117,79 @@ impl<'a> BodyText<'a> {
         &mut self,
         room: &mut [u8],
         mut filled: usize,
-        classify: impl Fn(&[u8; BLOCK]) -> Classes,
-        write: impl Fn(Place<'_>, Edit, &mut [u8; ROOM]) -> usize,
+        rewrite: impl Fn(Window<'_>, &mut Seen, &mut [u8; ROOM]) -> usize,
     ) -> usize {
-        let (blocks, tail) = self.rest.as_chunks::<BLOCK>();
-        let end: [u8; BLOCK] = padded(tail);
-        let (mut seen, mut index) = (self.seen, 0);
-        let mut classes = classify(blocks.first().unwrap_or(&end));
-        while let Some(place) = room.get_mut(filled..).and_then(<[u8]>::first_chunk_mut) {
-            let Some(block) = blocks.get(index) else {
-                let edit = seen.edit(classes, Classes::default()).cut(tail.len());
-                let blocks = std::slice::from_ref(&end);
-                filled += write(
-                    Place {
-                        blocks,
-                        index: 0,
-                        block: &end,
-                    },
-                    edit,
-                    place,
-                );
-                (self.rest, self.seen) = (&[], seen);
-                return filled;
+        let (mut text, mut seen) = (self.rest, self.seen);
+        while let Some(room) = room.get_mut(filled..).and_then(<[u8]>::first_chunk_mut) {
+            let Some(octets) = text.first_chunk() else {
+                let end = padded(text);
+                let length = text.len().min(BLOCK);
+                let window = Window {
+                    octets: &end,
+                    valid: first_bits(length),
+                    text: &end,
+                };
+                if length == 0 {
+                    break;
+                }
+                filled += rewrite(window, &mut seen, room);
+                text = text.get(length..).unwrap_or_default();
+                continue;
             };
-            let next = classify(blocks.get(index + 1).unwrap_or(&end));
-            filled += write(
-                Place {
-                    blocks,
-                    index,
-                    block,
-                },
-                seen.edit(classes, next),
-                place,
-            );
-            (index, classes) = (index + 1, next);
+            let window = Window {
+                octets,
+                valid: u64::MAX,
+                text,
+            };
+            filled += rewrite(window, &mut seen, room);
+            text = text.get(BLOCK..).unwrap_or_default();
         }
-        self.rest = self.rest.get(index * BLOCK..).unwrap_or_default();
-        self.seen = seen;
+        (self.rest, self.seen) = (text, seen);
         filled
     }
 }
 
 impl Seen {
-    /// What happens to a block before the next one.
-    #[inline(always)]
-    #[expect(
-        clippy::inline_always,
-        reason = "a call would lose the instructions of the path"
-    )]
-    fn edit(&mut self, classes: Classes, next: Classes) -> Edit {
+    /// What happens to a block.
+    #[inline]
+    pub(super) fn edit(&mut self, classes: Classes, window: Window<'_>) -> Edit {
+        let [.., next, second] = *window.octets;
+        let is_lf_next = next == b'\n';
+        let is_stop_next = matches!(next, b' ' | b'\t' | b'\n') || next == b'\r' && second == b'\n';
         let Classes { space, tab, cr, lf } = classes;
         let blank = space | tab;
-        // Of the octets behind those of the block.
-        let later_lf = lf >> 1 | next.lf << 63;
-        let odd = cr ^ later_lf;
-        let (mut bare_lf, mut line_end) = (0, cr | lf);
-        if odd | self.bare_lf != 0 {
-            let bare_cr = odd & cr;
-            let later = odd & later_lf;
-            bare_lf = later << 1 | self.bare_lf;
-            line_end &= !bare_cr;
-            self.bare_lf = later >> 63;
-            self.line_ends.has_bare_lf |= bare_lf != 0;
-            self.line_ends.has_bare_cr |= bare_cr != 0;
-        }
-        let next_line_end = next.lf | next.cr & next.lf >> 1;
-        let later = (blank | line_end) >> 1 | (next.space | next.tab | next_line_end) << 63;
+        // Line feeds behind the octets of the block.
+        let later_lf = lf >> 1 | u64::from(is_lf_next) << 63;
+        let (bare_cr, later_bare) = (cr & !later_lf, later_lf & !cr);
+        let bare_lf = later_bare << 1 | lf & self.bare_lf;
+        self.bare_lf = later_bare >> 63;
+        self.line_ends.has_bare_lf |= bare_lf != 0;
+        self.line_ends.has_bare_cr |= bare_cr != 0;
+        let line_end = lf | cr & later_lf;
+        // Before more white space or a line end, white space goes.
+        let dropped = blank & ((blank | line_end) >> 1 | u64::from(is_stop_next) << 63);
         Edit {
-            // Before more white space or a line end, white space goes.
-            dropped: blank & later,
-            tab,
+            dropped: dropped & self.relaxed | !window.valid,
+            tab: tab & self.relaxed,
             bare_lf,
         }
     }
 }
 
-impl Edit {
-    /// Only the first octets of the block are text.
-    fn cut(self, octets: usize) -> Self {
-        let beyond = u32::try_from(octets)
-            .ok()
-            .and_then(|octets| u64::MAX.checked_shl(octets));
-        Self {
-            dropped: self.dropped | beyond.unwrap_or(0),
-            ..self
-        }
-    }
+/// Ones at the lowest places.
+fn first_bits(count: usize) -> u64 {
+    let beyond = u32::try_from(count).ok();
+    let beyond = beyond.and_then(|count| u64::MAX.checked_shl(count));
+    !beyond.unwrap_or(0)
 }
 
 /// Writes one stretch after the other: for a CPU of which nothing is known, and for what is rare.
-pub(super) fn write_stretches(place: Place<'_>, edit: Edit, room: &mut [u8; ROOM]) -> usize {
+pub(super) fn write_stretches(window: Window<'_>, edit: Edit, room: &mut [u8; ROOM]) -> usize {
     let mut changes = edit.dropped | edit.tab | edit.bare_lf;
     let (mut done, mut filled) = (0, 0);
     loop {
         let at = to_usize(changes.trailing_zeros());
-        filled += copy(place, done, at, room, filled);
+        filled += copy(window, done, at, room, filled);
         let Some(rest) = changes.checked_sub(1).map(|below| changes & below) else {
             return filled;
         };
@@ -215,10 +213,15 @@ pub(super) fn write_stretches(place: Place<'_>, edit: Edit, room: &mut [u8; ROOM
 }
 
 /// Copies octets of a block by whole blocks where the text has them: no call, and what is too much is overwritten.
-fn copy(place: Place<'_>, start: usize, end: usize, room: &mut [u8; ROOM], filled: usize) -> usize {
+fn copy(
+    window: Window<'_>,
+    start: usize,
+    end: usize,
+    room: &mut [u8; ROOM],
+    filled: usize,
+) -> usize {
     let length = end.saturating_sub(start);
-    let blocks = place.blocks.get(place.index..).unwrap_or_default();
-    let text = blocks.as_flattened().get(start..).unwrap_or_default();
+    let text = window.text.get(start..).unwrap_or_default();
     let room = room.get_mut(filled..).unwrap_or_default();
     match (room.first_chunk_mut::<BLOCK>(), text.first_chunk::<BLOCK>()) {
         (Some(room), Some(octets)) => *room = *octets,

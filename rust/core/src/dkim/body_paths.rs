@@ -11,7 +11,7 @@ use archmage::{SimdToken as _, X64V3Token, X64V4xToken, arcane, rite};
 
 use crate::dkim::body_blocks::{BodyText, write_stretches};
 #[cfg(target_arch = "x86_64")]
-use crate::dkim::body_blocks::{Edit, Place, ROOM};
+use crate::dkim::body_blocks::{Edit, ROOM, Seen, Window};
 use crate::octet_classes::classify;
 #[cfg(target_arch = "x86_64")]
 use crate::octet_classes::{BLOCK, Classes};
@@ -53,11 +53,10 @@ impl Path {
 
     pub(super) fn fill(self, text: &mut BodyText<'_>, room: &mut [u8], filled: usize) -> usize {
         match self {
-            Self::Portable => {
-                let relaxed = text.relaxed();
-                let classify = |block: &_| classify(block).with_blanks(relaxed);
-                text.walk(room, filled, classify, write_stretches)
-            }
+            Self::Portable => text.walk(room, filled, |window, seen, room| {
+                let edit = seen.edit(classify(window.block()), window);
+                write_stretches(window, edit, room)
+            }),
             #[cfg(target_arch = "x86_64")]
             Self::Avx2(token) => avx2(token, text, room, filled),
             #[cfg(target_arch = "x86_64")]
@@ -69,7 +68,6 @@ impl Path {
 #[cfg(target_arch = "x86_64")]
 #[arcane(import_intrinsics)]
 fn avx2(_token: X64V3Token, text: &mut BodyText<'_>, room: &mut [u8], filled: usize) -> usize {
-    let relaxed = text.relaxed();
     let classify = |block: &[u8; BLOCK]| {
         let [low, high] = halves(block).map(|half| _mm256_loadu_si256(half));
         let positions = |octet: i8| {
@@ -79,25 +77,26 @@ fn avx2(_token: X64V3Token, text: &mut BodyText<'_>, room: &mut [u8], filled: us
             u64::from(high) << 32 | u64::from(low)
         };
         Classes {
-            space: positions(0x20) & relaxed,
-            tab: positions(0x09) & relaxed,
+            space: positions(0x20),
+            tab: positions(0x09),
             cr: positions(0x0d),
             lf: positions(0x0a),
         }
     };
-    let write = |place: Place<'_>, edit: Edit, room: &mut [u8; ROOM]| {
+    let rewrite = |window: Window<'_>, seen: &mut Seen, room: &mut [u8; ROOM]| {
+        let edit = seen.edit(classify(window.block()), window);
         if edit.bare_lf != 0 {
-            return write_stretches(place, edit, room);
+            return write_stretches(window, edit, room);
         }
         if edit.dropped == 0 && edit.tab == 0 {
             if let Some(room) = room.first_chunk_mut() {
-                *room = *place.block;
+                *room = *window.block();
             }
             return BLOCK;
         }
         let mut filled = 0;
-        for (word, shift) in place
-            .block
+        for (word, shift) in window
+            .block()
             .as_chunks::<8>()
             .0
             .iter()
@@ -118,47 +117,71 @@ fn avx2(_token: X64V3Token, text: &mut BodyText<'_>, room: &mut [u8], filled: us
         }
         filled
     };
-    text.walk(room, filled, classify, write)
+    text.walk(room, filled, rewrite)
 }
 
 #[cfg(target_arch = "x86_64")]
 #[arcane(import_intrinsics)]
 fn avx512(_token: X64V4xToken, text: &mut BodyText<'_>, room: &mut [u8], filled: usize) -> usize {
-    let relaxed = text.relaxed();
-    let classify = |block: &[u8; BLOCK]| {
-        let octets = _mm512_loadu_epi8(block);
-        let positions = |octet: i8| _mm512_cmpeq_epi8_mask(octets, _mm512_set1_epi8(octet));
-        Classes {
-            space: _mm512_mask_cmpeq_epi8_mask(relaxed, octets, _mm512_set1_epi8(0x20)),
-            tab: _mm512_mask_cmpeq_epi8_mask(relaxed, octets, _mm512_set1_epi8(0x09)),
-            cr: positions(0x0d),
-            lf: positions(0x0a),
+    let (space, tab) = (_mm512_set1_epi8(0x20), _mm512_set1_epi8(0x09));
+    let (cr, lf) = (_mm512_set1_epi8(0x0d), _mm512_set1_epi8(0x0a));
+    // At the place of its low four bits each octet that white space may stand before.
+    let stops = _mm512_broadcast_i32x4(_mm_setr_epi8(
+        0x20, 1, 1, 1, 1, 1, 1, 1, 1, 0x09, 0x0a, 1, 1, 0x0d, 1, 1,
+    ));
+    let rewrite = |window: Window<'_>, seen: &mut Seen, room: &mut [u8; ROOM]| {
+        let octets = _mm512_loadu_epi8(window.block());
+        let [_, later @ .., _] = window.octets;
+        let later = _mm512_loadu_epi8(later);
+        let [_, _, second @ ..] = window.octets;
+        let second = _mm512_loadu_epi8(second);
+        let odd = _mm512_cmpeq_epi8_mask(later, cr) ^ _mm512_cmpeq_epi8_mask(second, lf);
+        let tabs = _mm512_mask_cmpeq_epi8_mask(seen.relaxed, octets, tab);
+        if odd | seen.odd != 0 {
+            seen.odd = odd;
+            let classes = Classes {
+                space: _mm512_cmpeq_epi8_mask(octets, space),
+                tab: _mm512_cmpeq_epi8_mask(octets, tab),
+                cr: _mm512_cmpeq_epi8_mask(octets, cr),
+                lf: _mm512_cmpeq_epi8_mask(octets, lf),
+            };
+            let edit = seen.edit(classes, window);
+            return expand(edit, octets, room);
         }
+        let blank = tabs | _mm512_mask_cmpeq_epi8_mask(seen.relaxed, octets, space);
+        let stop = _mm512_cmpeq_epi8_mask(later, _mm512_shuffle_epi8(stops, later));
+        let kept = !(blank & stop) & window.valid;
+        let octets = _mm512_mask_blend_epi8(tabs, octets, space);
+        store(room, 0, _mm512_maskz_compress_epi8(kept, octets));
+        kept.count_ones() as usize
     };
-    let write = |place: Place<'_>, edit: Edit, room: &mut [u8; ROOM]| {
-        let kept = !edit.dropped;
-        let octets = _mm512_loadu_epi8(place.block);
-        let octets = _mm512_mask_blend_epi8(edit.tab, octets, _mm512_set1_epi8(0x20));
-        if edit.bare_lf == 0 {
-            store(room, 0, _mm512_maskz_compress_epi8(kept, octets));
-            return kept.count_ones() as usize;
-        }
-        // Each octet behind a carriage return, of which those before a bare line feed are kept.
-        let mut filled = 0;
-        for (half, shift) in [
-            (_mm512_castsi512_si256(octets), 0),
-            (_mm512_extracti64x4_epi64::<1>(octets), 32),
-        ] {
-            let pairs = _mm512_slli_epi16::<8>(_mm512_cvtepu8_epi16(half));
-            let pairs = _mm512_or_si512(pairs, _mm512_set1_epi16(0x0d));
-            let kept = _pdep_u64(kept >> shift, 0xaaaa_aaaa_aaaa_aaaa)
-                | _pdep_u64(edit.bare_lf >> shift, 0x5555_5555_5555_5555);
-            store(room, filled, _mm512_maskz_compress_epi8(kept, pairs));
-            filled += kept.count_ones() as usize;
-        }
-        filled
-    };
-    text.walk(room, filled, classify, write)
+    text.walk(room, filled, rewrite)
+}
+
+/// Writes a block with bare line feeds.
+#[cfg(target_arch = "x86_64")]
+#[rite(v4x, import_intrinsics)]
+fn expand(edit: Edit, octets: __m512i, room: &mut [u8; ROOM]) -> usize {
+    let octets = _mm512_mask_blend_epi8(edit.tab, octets, _mm512_set1_epi8(0x20));
+    let kept = !edit.dropped;
+    if edit.bare_lf == 0 {
+        store(room, 0, _mm512_maskz_compress_epi8(kept, octets));
+        return kept.count_ones() as usize;
+    }
+    // Each octet behind a carriage return, of which those before a bare line feed are kept.
+    let mut filled = 0;
+    for (half, shift) in [
+        (_mm512_castsi512_si256(octets), 0),
+        (_mm512_extracti64x4_epi64::<1>(octets), 32),
+    ] {
+        let pairs = _mm512_slli_epi16::<8>(_mm512_cvtepu8_epi16(half));
+        let pairs = _mm512_or_si512(pairs, _mm512_set1_epi16(0x0d));
+        let kept = _pdep_u64(kept >> shift, 0xaaaa_aaaa_aaaa_aaaa)
+            | _pdep_u64(edit.bare_lf >> shift, 0x5555_5555_5555_5555);
+        store(room, filled, _mm512_maskz_compress_epi8(kept, pairs));
+        filled += kept.count_ones() as usize;
+    }
+    filled
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -6,12 +6,12 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
-use mailauth_sha256::Source;
+use mailauth_sha256::{Source, prefetch};
 
 use crate::dkim::body_blocks::{BodyText, ROOM};
 use crate::dkim::body_paths::Path;
 use crate::dkim::changes::{Changes, Form, Lines, RelaxedField};
-use crate::octet_classes::LineEnds;
+use crate::octet_classes::{BLOCK, LineEnds};
 use crate::tag_list::trim_fws;
 
 /// The two algorithms of RFC 6376 §3.4.
@@ -113,6 +113,8 @@ pub(crate) fn write_body<S: Sink>(
 
 /// The canonical form of a body in pieces of `GATHER_OCTETS`, the last one shorter.
 pub(crate) struct CanonicalBody<'a> {
+    /// Until it is begun.
+    body: Option<&'a [u8]>,
     text: BodyText<'a>,
     /// What follows the text.
     ending: &'static [u8],
@@ -133,23 +135,38 @@ impl<'a> CanonicalBody<'a> {
     }
 
     fn on(path: Path, canonicalization: Canonicalization, body: &'a [u8]) -> Self {
+        // They are looked at when this body's turn to be hashed comes.
+        prefetch(body.get(..GATHER_OCTETS).unwrap_or(body));
+        prefetch(
+            body.get(body.len().saturating_sub(BLOCK)..)
+                .unwrap_or_default(),
+        );
         let is_relaxed = canonicalization == Canonicalization::Relaxed;
-        let content = if is_relaxed {
-            trim_blank_lines(body)
-        } else {
-            trim_empty_lines(body)
-        };
-        // RFC 6376 §3.4.3: empty lines at the end become one CRLF, also where there is no body at all.
-        // RFC 6376 §3.4.4: a body of nothing but white space and empty lines has no octets.
-        let is_nothing = is_relaxed && content.is_empty();
         Self {
-            text: BodyText::new(content, is_relaxed, path),
-            ending: if is_nothing { b"" } else { b"\r\n" },
+            body: Some(body),
+            text: BodyText::new(b"", is_relaxed, path),
+            ending: b"",
             buffer: Vec::new(),
             piece: 0..0,
             gathered: 0,
             octets: 0,
-            cut_line_ends: LineEnds::of(body.get(content.len()..).unwrap_or_default()),
+            cut_line_ends: LineEnds::default(),
+        }
+    }
+
+    /// Cuts the end off.
+    fn begin(&mut self, body: &'a [u8]) {
+        let content = if self.text.is_relaxed() {
+            trim_blank_lines(body)
+        } else {
+            trim_empty_lines(body)
+        };
+        self.text.restart(content);
+        self.cut_line_ends = LineEnds::of(body.get(content.len()..).unwrap_or_default());
+        // RFC 6376 §3.4.3: empty lines at the end become one CRLF, also where there is no body at all.
+        // RFC 6376 §3.4.4: a body of nothing but white space and empty lines has no octets.
+        if !(self.text.is_relaxed() && content.is_empty()) {
+            self.ending = b"\r\n";
         }
     }
 
@@ -167,6 +184,9 @@ impl<'a> CanonicalBody<'a> {
     fn refill(&mut self) {
         if self.buffer.is_empty() {
             self.buffer = take_buffer();
+        }
+        if let Some(body) = self.body.take() {
+            self.begin(body);
         }
         // What the last piece had no room for comes first.
         self.buffer.copy_within(self.piece.end..self.gathered, 0);
