@@ -121,25 +121,19 @@ impl<'a> BodyText<'a> {
     ) -> usize {
         let (mut text, mut seen) = (self.rest, self.seen);
         while let Some(room) = room.get_mut(filled..).and_then(<[u8]>::first_chunk_mut) {
-            let Some(octets) = text.first_chunk() else {
-                let end = padded(text);
-                let length = text.len().min(BLOCK);
-                let window = Window {
-                    octets: &end,
-                    valid: first_bits(length),
-                    text: &end,
-                };
-                if length == 0 {
-                    break;
+            let end;
+            let (octets, valid, around) = match text.first_chunk() {
+                Some(octets) => (octets, u64::MAX, text),
+                None if text.is_empty() => break,
+                None => {
+                    end = padded(text);
+                    (&end, first_bits(text.len()), &end[..])
                 }
-                filled += rewrite(window, &mut seen, room);
-                text = text.get(length..).unwrap_or_default();
-                continue;
             };
             let window = Window {
                 octets,
-                valid: u64::MAX,
-                text,
+                valid,
+                text: around,
             };
             filled += rewrite(window, &mut seen, room);
             text = text.get(BLOCK..).unwrap_or_default();
