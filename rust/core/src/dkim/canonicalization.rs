@@ -182,11 +182,16 @@ impl<'a> CanonicalBody<'a> {
 
     /// Makes the next piece; an empty one is the end.
     fn refill(&mut self) {
-        if self.buffer.is_empty() {
-            self.buffer = take_buffer();
-        }
         if let Some(body) = self.body.take() {
             self.begin(body);
+        }
+        if self.text.is_read() && self.ending.is_empty() && self.piece.end == self.gathered {
+            (self.piece, self.gathered) = (0..0, 0);
+            put_back(std::mem::take(&mut self.buffer));
+            return;
+        }
+        if self.buffer.is_empty() {
+            self.buffer = take_buffer();
         }
         // What the last piece had no room for comes first.
         self.buffer.copy_within(self.piece.end..self.gathered, 0);
@@ -205,28 +210,32 @@ impl<'a> CanonicalBody<'a> {
 
 impl Drop for CanonicalBody<'_> {
     fn drop(&mut self) {
-        if !self.buffer.is_empty() {
-            let buffer = std::mem::take(&mut self.buffer);
-            BUFFERS.with_borrow_mut(|buffers| {
-                if buffers.len() < BUFFER_LIMIT {
-                    buffers.push(buffer);
-                }
-            });
-        }
+        put_back(std::mem::take(&mut self.buffer));
     }
 }
 
-/// Buffers that a thread keeps: as many as it has bodies in work.
-const BUFFER_LIMIT: usize = 64;
+/// Buffers that a thread keeps: a few more than it hashes bodies at once.
+const BUFFER_LIMIT: usize = 4;
 
 thread_local! {
-    /// Buffers of bodies that are done: making a new one costs as much as hashing a short body.
+    /// Buffers of bodies that are done. Making a new one costs as much as hashing a short body, and the last one used is
+    /// still in the nearest cache.
     static BUFFERS: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
 fn take_buffer() -> Vec<u8> {
     let kept = BUFFERS.with_borrow_mut(Vec::pop);
     kept.unwrap_or_else(|| vec![0; GATHER_OCTETS + ROOM])
+}
+
+fn put_back(buffer: Vec<u8>) {
+    if !buffer.is_empty() {
+        BUFFERS.with_borrow_mut(|buffers| {
+            if buffers.len() < BUFFER_LIMIT {
+                buffers.push(buffer);
+            }
+        });
+    }
 }
 
 fn copy(octets: &[u8], room: &mut [u8]) {
