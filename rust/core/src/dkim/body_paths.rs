@@ -12,6 +12,7 @@ use archmage::{SimdToken as _, X64V3Token, X64V4xToken, arcane, rite};
 use crate::dkim::body_blocks::{BodyText, write_stretches};
 #[cfg(target_arch = "x86_64")]
 use crate::dkim::body_blocks::{Edit, ROOM, Seen, Window};
+use crate::message::to_usize;
 use crate::octet_classes::classify;
 #[cfg(target_arch = "x86_64")]
 use crate::octet_classes::{BLOCK, Classes};
@@ -67,6 +68,10 @@ impl Path {
 
 #[cfg(target_arch = "x86_64")]
 #[arcane(import_intrinsics)]
+#[allow(
+    clippy::used_underscore_binding,
+    reason = "`arcane` makes two functions, of which one hands the proof on"
+)]
 fn avx2(_token: X64V3Token, text: &mut BodyText<'_>, room: &mut [u8], filled: usize) -> usize {
     let classify = |block: &[u8; BLOCK]| {
         let [low, high] = halves(block).map(|half| _mm256_loadu_si256(half));
@@ -104,7 +109,7 @@ fn avx2(_token: X64V3Token, text: &mut BodyText<'_>, room: &mut [u8], filled: us
         {
             let spread = |bits: u64| _pdep_u64(bits >> shift & 0xff, 0x0101_0101_0101_0101);
             // A tab and a space differ in these bits.
-            let octets = u64::from_le_bytes(*word) ^ spread(edit.tab) * u64::from(b'\t' ^ b' ');
+            let octets = u64::from_le_bytes(*word) ^ (spread(edit.tab) * u64::from(b'\t' ^ b' '));
             let kept = spread(!edit.dropped);
             let octets = _pext_u64(octets, kept * 0xff);
             if let Some(room) = room
@@ -113,7 +118,7 @@ fn avx2(_token: X64V3Token, text: &mut BodyText<'_>, room: &mut [u8], filled: us
             {
                 *room = octets.to_le_bytes();
             }
-            filled += kept.count_ones() as usize;
+            filled += to_usize(kept.count_ones());
         }
         filled
     };
@@ -122,6 +127,10 @@ fn avx2(_token: X64V3Token, text: &mut BodyText<'_>, room: &mut [u8], filled: us
 
 #[cfg(target_arch = "x86_64")]
 #[arcane(import_intrinsics)]
+#[allow(
+    clippy::used_underscore_binding,
+    reason = "`arcane` makes two functions, of which one hands the proof on"
+)]
 fn avx512(_token: X64V4xToken, text: &mut BodyText<'_>, room: &mut [u8], filled: usize) -> usize {
     let (space, tab) = (_mm512_set1_epi8(0x20), _mm512_set1_epi8(0x09));
     let (cr, lf) = (_mm512_set1_epi8(0x0d), _mm512_set1_epi8(0x0a));
@@ -153,7 +162,7 @@ fn avx512(_token: X64V4xToken, text: &mut BodyText<'_>, room: &mut [u8], filled:
         let kept = !(blank & stop) & window.valid;
         let octets = _mm512_mask_blend_epi8(tabs, octets, space);
         store(room, 0, _mm512_maskz_compress_epi8(kept, octets));
-        kept.count_ones() as usize
+        to_usize(kept.count_ones())
     };
     text.walk(room, filled, rewrite)
 }
@@ -166,7 +175,7 @@ fn expand(edit: Edit, octets: __m512i, room: &mut [u8; ROOM]) -> usize {
     let kept = !edit.dropped;
     if edit.bare_lf == 0 {
         store(room, 0, _mm512_maskz_compress_epi8(kept, octets));
-        return kept.count_ones() as usize;
+        return to_usize(kept.count_ones());
     }
     // Each octet behind a carriage return, of which those before a bare line feed are kept.
     let mut filled = 0;
@@ -179,7 +188,7 @@ fn expand(edit: Edit, octets: __m512i, room: &mut [u8; ROOM]) -> usize {
         let kept = _pdep_u64(kept >> shift, 0xaaaa_aaaa_aaaa_aaaa)
             | _pdep_u64(edit.bare_lf >> shift, 0x5555_5555_5555_5555);
         store(room, filled, _mm512_maskz_compress_epi8(kept, pairs));
-        filled += kept.count_ones() as usize;
+        filled += to_usize(kept.count_ones());
     }
     filled
 }

@@ -99,7 +99,10 @@ pub(crate) fn write_body<S: Sink>(
     body: &[u8],
     sink: &mut S,
 ) -> LineEnds {
-    let mut form = CanonicalBody::new(canonicalization, body);
+    write_form(&mut CanonicalBody::new(canonicalization, body), sink)
+}
+
+fn write_form(form: &mut CanonicalBody<'_>, sink: &mut impl Sink) -> LineEnds {
     loop {
         let piece = form.piece();
         if piece.is_empty() {
@@ -283,7 +286,7 @@ pub(crate) fn write_lines<S: Sink>(octets: &[u8], sink: &mut S) {
 
 fn write_changed<F: Form>(content: &[u8], sink: &mut impl Sink) {
     for change in Changes::<F>::new(content) {
-        sink.write(change.clean());
+        sink.write(change.clean);
         sink.write(change.replacement);
     }
 }
@@ -301,10 +304,39 @@ mod tests {
 
     use super::*;
 
-    fn body(canonicalization: Canonicalization, octets: &[u8]) -> Vec<u8> {
+    const BOTH: [Canonicalization; 2] = [Canonicalization::Simple, Canonicalization::Relaxed];
+
+    /// The form by one path, and the line ends as stored.
+    fn body_on(
+        path: Path,
+        canonicalization: Canonicalization,
+        octets: &[u8],
+    ) -> (Vec<u8>, LineEnds) {
+        let mut form = CanonicalBody::on(path, canonicalization, octets);
         let mut out = Vec::new();
-        write_body(canonicalization, octets, &mut out);
-        out
+        let line_ends = write_form(&mut form, &mut out);
+        (out, line_ends)
+    }
+
+    /// The form, which is the same by every path.
+    fn body(canonicalization: Canonicalization, octets: &[u8]) -> Vec<u8> {
+        let (form, line_ends) = body_on(Path::Portable, canonicalization, octets);
+        assert_eq!(
+            line_ends,
+            LineEnds::of(octets),
+            "{:?}",
+            String::from_utf8_lossy(octets)
+        );
+        for path in Path::available() {
+            let other = body_on(path, canonicalization, octets);
+            assert_eq!(
+                other,
+                (form.clone(), line_ends),
+                "{path:?} {:?}",
+                String::from_utf8_lossy(octets)
+            );
+        }
+        form
     }
 
     fn field(name: &str, value: &str) -> String {
@@ -363,7 +395,7 @@ mod tests {
                 let octets: Vec<u8> = (0..length)
                     .map(|place| symbols[number / 5_usize.pow(place) % 5])
                     .collect();
-                for canonicalization in [Canonicalization::Simple, Canonicalization::Relaxed] {
+                for canonicalization in BOTH {
                     assert_eq!(
                         body(canonicalization, &octets),
                         reference(canonicalization, &octets),
@@ -404,14 +436,14 @@ mod tests {
     proptest! {
         #[test]
         fn longer_bodies_equal_the_reference(octets in octets()) {
-            for canonicalization in [Canonicalization::Simple, Canonicalization::Relaxed] {
+            for canonicalization in BOTH {
                 prop_assert_eq!(body(canonicalization, &octets), reference(canonicalization, &octets));
             }
         }
 
         #[test]
         fn canonicalization_is_idempotent(octets in octets()) {
-            for canonicalization in [Canonicalization::Simple, Canonicalization::Relaxed] {
+            for canonicalization in BOTH {
                 let once = body(canonicalization, &octets);
                 prop_assert_eq!(body(canonicalization, &once), once);
             }
@@ -420,7 +452,7 @@ mod tests {
         #[test]
         fn line_ends_make_no_difference(octets in prop::collection::vec(prop::sample::select(b"\n \tabc".to_vec()), 0..300)) {
             let crlf = String::from_utf8(octets.clone()).unwrap().replace('\n', "\r\n");
-            for canonicalization in [Canonicalization::Simple, Canonicalization::Relaxed] {
+            for canonicalization in BOTH {
                 prop_assert_eq!(body(canonicalization, &octets), body(canonicalization, crlf.as_bytes()));
             }
         }
@@ -436,7 +468,7 @@ mod tests {
             ));
             octets.extend_from_slice(if number % 3 == 0 { b"\t\n" } else { b"\r\n" });
         }
-        for canonicalization in [Canonicalization::Simple, Canonicalization::Relaxed] {
+        for canonicalization in BOTH {
             assert_eq!(
                 body(canonicalization, &octets),
                 reference(canonicalization, &octets)
