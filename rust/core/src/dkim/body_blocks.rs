@@ -53,7 +53,8 @@ impl<'a> Window<'a> {
 pub(super) struct Seen {
     /// All ones or nothing: whether white space is changed (RFC 6376 §3.4.4), or line ends only (§3.4.3).
     pub(super) relaxed: u64,
-    /// Not zero if the last octets or the next ones may be half of a line end.
+    /// Not zero if the next block may begin with half of a line end.
+    #[cfg(target_arch = "x86_64")]
     pub(super) odd: u64,
     /// One if a line feed at the start of the next block is bare.
     bare_lf: u64,
@@ -73,6 +74,7 @@ impl<'a> BodyText<'a> {
             rest: text,
             seen: Seen {
                 relaxed: if is_relaxed { u64::MAX } else { 0 },
+                #[cfg(target_arch = "x86_64")]
                 odd: 1,
                 bare_lf: 1,
                 line_ends: LineEnds::default(),

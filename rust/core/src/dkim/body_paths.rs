@@ -12,6 +12,7 @@ use archmage::{SimdToken as _, X64V3Token, X64V4xToken, arcane, rite};
 use crate::dkim::body_blocks::{BodyText, write_stretches};
 #[cfg(target_arch = "x86_64")]
 use crate::dkim::body_blocks::{Edit, ROOM, Seen, Window};
+#[cfg(target_arch = "x86_64")]
 use crate::message::to_usize;
 use crate::octet_classes::classify;
 #[cfg(target_arch = "x86_64")]
@@ -99,30 +100,30 @@ fn avx2(_token: X64V3Token, text: &mut BodyText<'_>, room: &mut [u8], filled: us
             }
             return BLOCK;
         }
-        let mut filled = 0;
-        for (word, shift) in window
-            .block()
-            .as_chunks::<8>()
-            .0
-            .iter()
-            .zip([0, 8, 16, 24, 32, 40, 48, 56])
-        {
-            let spread = |bits: u64| _pdep_u64(bits >> shift & 0xff, 0x0101_0101_0101_0101);
-            // A tab and a space differ in these bits.
-            let octets = u64::from_le_bytes(*word) ^ (spread(edit.tab) * u64::from(b'\t' ^ b' '));
-            let kept = spread(!edit.dropped);
-            let octets = _pext_u64(octets, kept * 0xff);
-            if let Some(room) = room
-                .get_mut(filled..)
-                .and_then(|room| room.first_chunk_mut())
-            {
-                *room = octets.to_le_bytes();
-            }
-            filled += to_usize(kept.count_ones());
-        }
-        filled
+        squeeze(window.block(), edit, room)
     };
     text.walk(room, filled, rewrite)
+}
+
+/// Writes a block without bare line feeds, eight octets at a time.
+#[cfg(target_arch = "x86_64")]
+#[rite(v3, import_intrinsics)]
+fn squeeze(block: &[u8; BLOCK], edit: Edit, room: &mut [u8; ROOM]) -> usize {
+    let (words, _) = block.as_chunks::<8>();
+    let mut filled = 0;
+    for (word, shift) in words.iter().zip([0, 8, 16, 24, 32, 40, 48, 56]) {
+        let spread = |bits: u64| _pdep_u64(bits >> shift & 0xff, 0x0101_0101_0101_0101);
+        // A tab and a space differ in these bits.
+        let octets = u64::from_le_bytes(*word) ^ (spread(edit.tab) * u64::from(b'\t' ^ b' '));
+        let kept = spread(!edit.dropped);
+        let octets = _pext_u64(octets, kept * 0xff).to_le_bytes();
+        let room = room.get_mut(filled..).unwrap_or_default();
+        if let Some(room) = room.first_chunk_mut() {
+            *room = octets;
+        }
+        filled += to_usize(kept.count_ones());
+    }
+    filled
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -146,6 +147,7 @@ fn avx512(_token: X64V4xToken, text: &mut BodyText<'_>, room: &mut [u8], filled:
         let second = _mm512_loadu_epi8(second);
         let odd = _mm512_cmpeq_epi8_mask(later, cr) ^ _mm512_cmpeq_epi8_mask(second, lf);
         let tabs = _mm512_mask_cmpeq_epi8_mask(seen.relaxed, octets, tab);
+        // Where line ends are whole, every carriage return stands before a line feed.
         if odd | seen.odd != 0 {
             seen.odd = odd;
             let classes = Classes {
