@@ -76,13 +76,21 @@ pub fn body_hash(body: &[u8], is_relaxed: bool) -> [u8; 32] {
 /// The same of many bodies, hashed together as those of a batch are.
 pub fn body_hashes(bodies: &[&[u8]], is_relaxed: bool) -> Vec<[u8; 32]> {
     let canonicalization = canonicalization(is_relaxed);
-    let (mut hashes, mut digests) = (Vec::with_capacity(bodies.len()), Vec::new());
-    for chunk in bodies.chunks(BODIES_TOGETHER) {
-        let forms = chunk.iter();
-        let forms = forms.map(|body| CanonicalBody::new(canonicalization, body));
+    let (mut hashes, mut digests) = (vec![[0; 32]; bodies.len()], Vec::new());
+    for (bodies, hashes) in bodies
+        .chunks(BODIES_TOGETHER)
+        .zip(hashes.chunks_mut(BODIES_TOGETHER))
+    {
+        let mut work: Vec<_> = bodies.iter().zip(hashes).collect();
+        // In the order of `hash_work`: a long one at the end would have nobody beside it.
+        work.sort_by_key(|(body, _)| std::cmp::Reverse(body.len()));
+        let forms = work.iter();
+        let forms = forms.map(|(body, _)| CanonicalBody::new(canonicalization, body));
         let mut forms: Vec<CanonicalBody<'_>> = forms.collect();
         digest_all(Path::detect(), &mut forms, &mut digests);
-        hashes.append(&mut digests);
+        for ((_, hash), digest) in work.into_iter().zip(&digests) {
+            *hash = *digest;
+        }
     }
     hashes
 }
