@@ -32,18 +32,30 @@ impl Domain {
         Self::parse_labels(name, |octet| matches!(octet, b' '..=b'~') && octet != b'\\')
     }
 
-    fn parse_labels(name: &str, is_label_octet: fn(u8) -> bool) -> Option<Self> {
+    fn parse_labels(name: &str, is_label_octet: impl Fn(u8) -> bool) -> Option<Self> {
         let name = name.strip_suffix('.').unwrap_or(name);
-        if name.is_empty() || name.len() > NAME_OCTET_LIMIT {
+        if name.len() > NAME_OCTET_LIMIT {
             return None;
         }
-        let is_valid_label = |label: &str| {
-            (1..=LABEL_OCTET_LIMIT).contains(&label.len()) && label.bytes().all(is_label_octet)
-        };
-        if !name.split('.').all(is_valid_label) {
+        let (mut label, mut has_upper_case) = (0, false);
+        for octet in name.bytes() {
+            if octet == b'.' {
+                if label == 0 {
+                    return None;
+                }
+                label = 0;
+            } else {
+                label += 1;
+                has_upper_case |= octet.is_ascii_uppercase();
+                if label > LABEL_OCTET_LIMIT || !is_label_octet(octet) {
+                    return None;
+                }
+            }
+        }
+        if label == 0 {
             return None;
         }
-        if name.bytes().any(|octet| octet.is_ascii_uppercase()) {
+        if has_upper_case {
             return Some(Self(name.to_ascii_lowercase().into()));
         }
         Some(Self(name.into()))
@@ -54,8 +66,6 @@ impl Domain {
     ///
     /// `None` for what is no such name, including `xn--` labels that do not decode (RFC 5890 §2.3.2.1).
     pub fn parse_host(name: &str) -> Option<Self> {
-        let is_host_octet =
-            |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.');
         let is_plain = name.bytes().all(is_host_octet) && !contains_ace_prefix(name);
         if is_plain {
             return Self::parse_ascii(name);
@@ -98,9 +108,16 @@ impl Domain {
         }
     }
 
-    /// `prefix` and a dot before this name; `None` when the result is no valid name.
-    pub fn prepend(&self, prefix: &str) -> Option<Self> {
-        Self::parse_ascii(&format!("{prefix}.{}", self.0))
+    /// Each of `prefixes` and a dot before this name; `None` when the result is no valid name.
+    pub fn prepend(&self, prefixes: &[&str]) -> Option<Self> {
+        let length: usize = prefixes.iter().map(|prefix| prefix.len() + 1).sum();
+        let mut name = String::with_capacity(length + self.0.len());
+        for prefix in prefixes {
+            name.push_str(prefix);
+            name.push('.');
+        }
+        name.push_str(&self.0);
+        Self::parse_ascii(&name)
     }
 
     /// True when this is `other` or below it.
@@ -111,12 +128,17 @@ impl Domain {
     }
 }
 
+const fn is_host_octet(octet: u8) -> bool {
+    octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.')
+}
+
 fn contains_ace_prefix(name: &str) -> bool {
-    name.split('.').any(|label| {
-        label
-            .get(..4)
-            .is_some_and(|prefix| prefix.eq_ignore_ascii_case("xn--"))
-    })
+    let is_prefix = |octets: &[u8]| octets.eq_ignore_ascii_case(b"xn--");
+    // Only a label with two hyphens can be one, and hardly any has them.
+    name.as_bytes().windows(2).any(|pair| pair == b"--")
+        && name
+            .split('.')
+            .any(|label| label.as_bytes().get(..4).is_some_and(is_prefix))
 }
 
 impl fmt::Display for Domain {

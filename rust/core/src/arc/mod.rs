@@ -75,14 +75,16 @@ impl Chain {
     /// Reads the fields; no DNS, no hashing yet.
     pub fn parse(message: &Message) -> Self {
         let fields = ArcFields::collect(message);
+        let instances = fields.highest;
+        let (sealers, sets) = fields.into_sets();
         Self {
-            instances: fields.highest,
-            sealers: fields.sealers(message),
             sets: if message.exceeds_limits() {
                 Err(ArcReason::LimitExceeded)
             } else {
-                fields.into_sets(message)
+                sets
             },
+            instances,
+            sealers,
             known: None,
         }
     }

@@ -111,7 +111,7 @@ pub(super) fn targets(start: &Domain) -> impl Iterator<Item = Domain> {
 
 /// Where a name's policy record stands; `None` when the name is too long for one.
 pub(super) fn record_name(name: &Domain) -> Option<Domain> {
-    name.prepend("_dmarc")
+    name.prepend(&["_dmarc"])
 }
 
 /// Asks ahead for a walk: all of it for a short name, the start and the two topmost names of a long one.
