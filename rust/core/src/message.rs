@@ -134,9 +134,9 @@ impl Message {
         name: &'a [u8],
     ) -> impl DoubleEndedIterator<Item = &'a Field> + 'a {
         let hash = hash_name(name);
-        self.fields.iter().filter(move |field| {
-            field.name_hash == hash && self.name(field).eq_ignore_ascii_case(name)
-        })
+        self.fields
+            .iter()
+            .filter(move |field| field.name_hash == hash && is_same_name(self.name(field), name))
     }
 
     /// The positions among [`Message::fields`] of the fields of this name, from the top.
@@ -146,7 +146,7 @@ impl Message {
             .iter()
             .enumerate()
             .filter(move |(_, field)| {
-                field.name_hash == hash && self.name(field).eq_ignore_ascii_case(name)
+                field.name_hash == hash && is_same_name(self.name(field), name)
             })
             .map(|(position, _)| position)
     }
@@ -246,10 +246,12 @@ fn blank_line_length(rest: &[u8]) -> usize {
 ///
 /// RFC 5322 §2.2: printable octets except the colon; §4.5.8: white space may stand before the colon (no fold here).
 pub(crate) fn field_name(line: &[u8]) -> Option<(usize, usize)> {
-    let name_end = line
-        .iter()
-        .position(|octet| !octet.is_ascii_graphic() || *octet == b':')?;
+    let is_name_octet = |octet: u8| matches!(octet, b'!'..=b'9' | b';'..=b'~');
+    let name_end = line.iter().position(|octet| !is_name_octet(*octet))?;
     let rest = line.get(name_end..)?;
+    if name_end > 0 && rest.first() == Some(&b':') {
+        return Some((name_end, name_end));
+    }
     let blanks = rest.iter().take_while(|octet| is_wsp(**octet)).count();
     (name_end > 0 && rest.get(blanks) == Some(&b':')).then_some((name_end, name_end + blanks))
 }
@@ -282,11 +284,60 @@ pub const fn is_wsp(octet: u8) -> bool {
     matches!(octet, b' ' | b'\t')
 }
 
-/// FNV-1a over the lower-case name.
+/// A hash of the lower-case name, eight octets at a time; whoever makes names collide gains nothing, for equal hashes are
+/// always followed by [`is_same_name`].
 pub fn hash_name(name: &[u8]) -> u32 {
-    name.iter().fold(0x811c_9dc5, |hash, octet| {
-        (hash ^ u32::from(octet.to_ascii_lowercase())).wrapping_mul(0x0100_0193)
-    })
+    let step = |hash: u64, word: u64| {
+        let hash = (hash ^ lower_case(word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        hash ^ hash >> 32
+    };
+    let mut hash = u64::from(to_u32(name.len()));
+    for word in name.as_chunks().0 {
+        hash = step(hash, u64::from_le_bytes(*word));
+    }
+    let (_, hash) = halves(step(hash, last_word(name)));
+    hash
+}
+
+/// Compares field names without case (RFC 5322 §2.2 allows ASCII only).
+pub(crate) fn is_same_name(one: &[u8], other: &[u8]) -> bool {
+    let is_same = |one: u64, other: u64| lower_case(one) == lower_case(other);
+    let words = one.as_chunks().0.iter().zip(other.as_chunks().0);
+    one.len() == other.len()
+        && words
+            .map(|(one, other)| (u64::from_le_bytes(*one), u64::from_le_bytes(*other)))
+            .all(|(one, other)| is_same(one, other))
+        && is_same(last_word(one), last_word(other))
+}
+
+/// The last eight octets, or all of a shorter name.
+fn last_word(name: &[u8]) -> u64 {
+    match name.last_chunk() {
+        Some(word) => u64::from_le_bytes(*word),
+        None => name
+            .iter()
+            .rev()
+            .fold(0, |word, octet| word << 8 | u64::from(*octet)),
+    }
+}
+
+/// Eight octets with ASCII letters in lower case; no sum crosses an octet, because the highest bits are left out.
+const fn lower_case(word: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 255;
+    let low_bits = word & (ONES * 0x7f);
+    let from_a = low_bits + ONES * (0x80 - 0x41);
+    let beyond_z = low_bits + ONES * (0x80 - 0x5b);
+    let is_upper_case = from_a & !beyond_z & !word & (ONES * 0x80);
+    word | is_upper_case >> 2
+}
+
+/// The lower and the upper half.
+pub(crate) fn halves(word: u64) -> (u32, u32) {
+    let [a, b, c, d, e, f, g, h] = word.to_le_bytes();
+    (
+        u32::from_le_bytes([a, b, c, d]),
+        u32::from_le_bytes([e, f, g, h]),
+    )
 }
 
 /// An offset into a message: they end at [`MESSAGE_OCTET_LIMIT`].
@@ -313,6 +364,24 @@ mod tests {
             .iter()
             .map(|field| String::from_utf8_lossy(message.name(field)).into_owned())
             .collect()
+    }
+
+    #[test]
+    fn rfc5322_2_2_names_are_compared_without_case() {
+        let graphic: Vec<u8> = (b'!'..=b'~').collect();
+        for one in &graphic {
+            for other in &graphic {
+                for length in [1, 4, 7, 8, 9, 15, 16, 17] {
+                    let (mut first, mut second) = (vec![b'-'; length], vec![b'-'; length]);
+                    (first[length / 2], second[length / 2]) = (*one, *other);
+                    let is_same = one.eq_ignore_ascii_case(other);
+                    assert_eq!(is_same_name(&first, &second), is_same);
+                    assert_eq!(hash_name(&first) == hash_name(&second), is_same);
+                }
+            }
+        }
+        assert!(!is_same_name(b"a", b"aa") && is_same_name(b"", b""));
+        assert!(is_same_name(b"\xff\xc1Aa", b"\xff\xc1aA") && !is_same_name(b"\xc1", b"\xe1"));
     }
 
     #[test]

@@ -35,7 +35,7 @@ struct Listed {
     facts: Facts,
     signature: Result<Signature, DkimReason>,
     /// Made when a signature is examined.
-    selection: Option<Selection>,
+    selection: Option<Arc<Selection>>,
     known: Option<Known>,
 }
 
@@ -133,7 +133,7 @@ impl Signatures {
         let listed = self.listed.iter().flatten().enumerate();
         listed.filter_map(|(index, listed)| {
             let signature = listed.signature.as_ref().ok()?;
-            Some((index, signature, listed.selection.as_ref()?))
+            Some((index, signature, listed.selection.as_deref()?))
         })
     }
 }

@@ -47,9 +47,10 @@ impl TreeWalk {
             found: Vec::new(),
             discarded: None,
         };
-        expect(answers, start);
         for name in targets(start) {
-            match publication(answers, &name)? {
+            // One that is missing costs a round anyway: it may as well bring the rest of the walk.
+            let found = publication(answers, &name).inspect_err(|_| expect(answers, start))?;
+            match found {
                 Publication::Fault(reason) => return Ok(Err(reason)),
                 Publication::Nothing(reason) => walk.discarded = walk.discarded.or(reason),
                 Publication::Record(record) => {
