@@ -12,11 +12,19 @@ use crate::dkim::header_hash::write_own_field;
 use crate::dkim::signature::{Facts, Signature};
 use crate::dkim::signatures::{check, key_records, prepare_hashes, request_body};
 use crate::dkim::verify::{self, Circumstances};
-use crate::dkim::{BodyHashes, Check, DkimReason};
+use crate::dkim::{BodyHashes, Check, DkimReason, KeyRecords};
 use crate::dns::{Entry, Outcome, Pending};
 use crate::domain::Domain;
 use crate::message::Message;
 use crate::policy::Policy;
+
+/// Public-key work that the seals of a chain may force, in operations with a 1024-bit key: fifty seals with keys of 4096
+/// bits and some to spare, but not five keys for each (RFC 8301 §3.2 asks for no more than 4096 bits).
+pub(super) const SEAL_WORK_LIMIT: u32 = 1_000;
+/// The same for the older message signatures, which decide nothing (RFC 8617 §5.2 step 5): 25 keys of 2048 bits.
+pub(super) const OLDER_WORK_LIMIT: u32 = 100;
+/// Octets of header fields that are hashed for the older message signatures: fifty of them may name one large field.
+pub(super) const OLDER_OCTET_LIMIT: usize = 4 << 20;
 
 /// The answers for one set's keys.
 #[derive(Clone)]
@@ -66,6 +74,8 @@ pub(super) struct Validation {
     pub(super) result: ArcResult,
     pub(super) reason: ArcReason,
     pub(super) oldest_pass: Option<u32>,
+    /// `oldest_pass` is not known because finding out costs too much.
+    pub(super) exceeds_older_limit: bool,
 }
 
 impl Validation {
@@ -74,9 +84,13 @@ impl Validation {
             result: reason.result(),
             reason,
             oldest_pass: None,
+            exceeds_older_limit: false,
         }
     }
 }
+
+/// The older message signatures cost too much to look at.
+struct ExceedsOlderLimit;
 
 /// What one signature of the chain comes to.
 #[derive(Clone, Copy)]
@@ -126,7 +140,10 @@ impl ChainValidator<'_> {
         }
         let mut validation = decided.validation();
         if validation.result == ArcResult::Pass {
-            validation.oldest_pass = self.oldest_pass();
+            match self.oldest_pass() {
+                Ok(oldest_pass) => validation.oldest_pass = oldest_pass,
+                Err(ExceedsOlderLimit) => validation.exceeds_older_limit = true,
+            }
         }
         validation
     }
@@ -245,9 +262,12 @@ impl ChainValidator<'_> {
     fn check_seals(&mut self, decided: &mut Decision) {
         let digests = self.seal_digests();
         let seals = self.sets.iter().zip(self.keys).zip(digests);
+        let mut work = 0_u32;
         for ((set, keys), digest) in seals.rev() {
+            work = work.saturating_add(key_work(&keys.seal));
             let reason = match key_records(&keys.seal) {
                 Err(reason) => reason,
+                Ok(_) if work > SEAL_WORK_LIMIT => DkimReason::LimitExceeded,
                 Ok(records) => {
                     // A seal covers no body, and its t= is not judged: RFC 8617 §4.1.3 gives it no x=.
                     let circumstances = Circumstances {
@@ -311,7 +331,7 @@ impl ChainValidator<'_> {
     /// RFC 8617 §5.2 step 5: 0 when all message signatures verify, else the instance above the newest that does not.
     ///
     /// `None` when a key that matters for this could not be asked for or is not known to a store.
-    fn oldest_pass(&mut self) -> Option<u32> {
+    fn oldest_pass(&mut self) -> Result<Option<u32>, ExceedsOlderLimit> {
         for (set, keys) in self.sets.iter().zip(self.keys) {
             if let (Ok(signature), Some(entry)) =
                 (&set.message_signature.1, &keys.message_signature)
@@ -320,18 +340,54 @@ impl ChainValidator<'_> {
             }
         }
         self.bodies.compute(self.message);
-        let older = (1_u32..)
-            .zip(self.sets.iter().zip(self.keys))
-            .collect::<Vec<_>>();
-        for (instance, (set, keys)) in older.into_iter().rev().skip(1) {
-            match self.check_message_signature(set, keys)? {
-                Finding::Pass(_) => {}
-                Finding::Fail(_) => return Some(instance + 1),
-                Finding::Open(..) => return None,
+        let (mut octets, mut work) = (0_usize, 0_u32);
+        let pairs = self.sets.iter().zip(self.keys).rev();
+        for (instance, (set, keys)) in older_instances(self.sets.len()).zip(pairs.skip(1)) {
+            octets = octets.saturating_add(self.octets_signed(set));
+            work = work.saturating_add(keys.message_signature.as_deref().map_or(0, key_work));
+            if octets > OLDER_OCTET_LIMIT || work > OLDER_WORK_LIMIT {
+                return Err(ExceedsOlderLimit);
+            }
+            match self.check_message_signature(set, keys) {
+                Some(Finding::Pass(_)) => {}
+                Some(Finding::Fail(_)) => return Ok(Some(instance + 1)),
+                Some(Finding::Open(..)) | None => return Ok(None),
             }
         }
-        Some(0)
+        Ok(Some(0))
     }
+
+    /// Octets of the fields under a message signature, as stored: known without any canonical form.
+    fn octets_signed(&mut self, set: &ArcSet) -> usize {
+        let (facts, _) = &set.message_signature;
+        let (names, own) = (&facts.signed_headers, set.message_signature_position);
+        let selection = self.bodies.fields.select(self.message, names, own);
+        let fields = selection
+            .positions
+            .iter()
+            .filter_map(|position| self.message.fields().get(*position));
+        fields.map(|field| self.message.raw(field).len()).sum()
+    }
+}
+
+/// The instances below the newest of so many, descending.
+fn older_instances(count: usize) -> impl Iterator<Item = u32> {
+    (1..u32::try_from(count).unwrap_or(0)).rev()
+}
+
+/// What trying every key of an answer costs, in operations with a 1024-bit key: a modulus of twice the size costs four
+/// times as much, an Ed25519 key (256 bits) about as much as one of 2048 bits.
+fn key_work(entry: &Entry) -> u32 {
+    let records = key_records(entry).map_or(&[][..], KeyRecords::records);
+    let work = records.iter().filter_map(|record| {
+        let bits = record.key_bits()?;
+        Some(if bits == 256 {
+            4
+        } else {
+            bits.div_ceil(1024).pow(2)
+        })
+    });
+    work.sum()
 }
 
 /// Why no hash is needed to refuse a signature; `None` when its key can be tried.

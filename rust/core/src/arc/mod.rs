@@ -23,7 +23,7 @@ use crate::dns::{Answers, Lookup, Pending, Question};
 use crate::domain::Domain;
 use crate::message::Message;
 use crate::policy::Policy;
-use crate::reason::words;
+use crate::reason::{reasons, words};
 
 words! {
     /// RFC 8617 §4.4, and the contract's `temperror` and `unverifiable`.
@@ -33,6 +33,13 @@ words! {
         Fail "fail";
         TempError "temperror";
         Unverifiable "unverifiable";
+    }
+}
+
+reasons! {
+    /// Words of a verdict's `limits` that tell about the chain.
+    ArcLimit of "limits" {
+        OldestPass "oldest-pass-limit" "RFC 8617 §5.2" "The older ARC-Message-Signatures, which decide nothing, sign more octets or need more public-key work than is spent on them, so oldest_pass is not known.";
     }
 }
 
@@ -174,6 +181,14 @@ impl Chain {
             covered.push(set.seal.own.position);
             (positions, &set.seal.own)
         })
+    }
+
+    /// What kept a fact of the last verdict from being known.
+    pub(crate) fn limit(&self) -> Option<ArcLimit> {
+        let (_, validation) = self.known.as_ref()?;
+        validation
+            .exceeds_older_limit
+            .then_some(ArcLimit::OldestPass)
     }
 
     fn verdict(&self, validation: Validation) -> ArcVerdict {

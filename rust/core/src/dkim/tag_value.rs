@@ -70,16 +70,22 @@ pub(crate) fn decode_base64(text: &[u8]) -> Option<Vec<u8>> {
 
 /// The characters of a `base64string` without the white space between them; `None` when there are others, or none.
 pub(crate) fn base64_text(value: &[u8]) -> Option<Arc<str>> {
-    let mut octets = vec![0; value.len()];
-    let mut length = 0;
-    // Every octet is written, and the next one over it where it is white space: no branch, for folds are everywhere.
-    for octet in value {
-        if let Some(place) = octets.get_mut(length) {
-            *place = *octet;
+    let mut octets = Vec::with_capacity(value.len());
+    let mut rest = value;
+    loop {
+        // Nothing below a space is a character of base64, so one comparison finds where white space may be.
+        let end = rest.iter().position(|octet| *octet <= b' ');
+        let (line, tail) = rest.split_at_checked(end.unwrap_or(rest.len()))?;
+        octets.extend_from_slice(line);
+        let Some((octet, tail)) = tail.split_first() else {
+            break;
+        };
+        if !is_fws(*octet) {
+            return None;
         }
-        length += usize::from(!is_fws(*octet));
+        rest = tail;
     }
-    let text = std::str::from_utf8(octets.get(..length)?).ok();
+    let text = std::str::from_utf8(&octets).ok();
     text.filter(|text| base64::is_text(text.as_bytes()))
         .map(Arc::from)
 }
