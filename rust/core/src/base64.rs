@@ -33,7 +33,10 @@ pub fn digit(octet: u8) -> Option<u8> {
 
 /// Three octets out of four digits; `None` when one of them is no digit.
 pub(crate) fn quantum(text: [u8; 4]) -> Option<[u8; 3]> {
-    let [first, second, third, fourth] = text.map(six_bits).map(u32::from);
+    let [first, second, third, fourth] = text;
+    let digit = |octet: u8| u32::from(six_bits(octet));
+    let (first, second) = (digit(first), digit(second));
+    let (third, fourth) = (digit(third), digit(fourth));
     // A digit beyond six bits spoils the group, which is looked at only when there is none.
     let group = first << 18 | second << 12 | third << 6 | fourth;
     let [_, octets @ ..] = group.to_be_bytes();
@@ -49,19 +52,16 @@ pub(crate) fn decode_quanta(text: &[u8], octets: &mut Vec<u8>) -> usize {
     let start = octets.len();
     octets.resize(start + text.len() / 4 * 3, 0);
     let room = octets.get_mut(start..).unwrap_or_default();
-    let mut done = 0;
-    for (three, four) in room
-        .as_chunks_mut::<3>()
-        .0
-        .iter_mut()
-        .zip(text.as_chunks().0)
-    {
-        let Some(octets) = quantum(*four) else {
-            break;
-        };
-        *three = octets;
-        done += 1;
-    }
+    let (threes, fours) = (room.as_chunks_mut().0, text.as_chunks().0);
+    let mut pairs = threes.iter_mut().zip(fours);
+    let stop = pairs.position(|(three, four)| match quantum(*four) {
+        Some(octets) => {
+            *three = octets;
+            false
+        }
+        None => true,
+    });
+    let done = stop.unwrap_or(fours.len());
     octets.truncate(start + done * 3);
     done * 4
 }

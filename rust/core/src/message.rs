@@ -7,7 +7,7 @@
 use bytes::Bytes;
 use memchr::memchr;
 
-use crate::octet_classes::LineEnds;
+use crate::octet_classes::{BLOCK, Classes, LineEnds, classify, padded};
 use crate::reason::words;
 
 /// Octets of a message that is held in memory; a larger one is a row with `error` `message-too-large`.
@@ -68,28 +68,30 @@ pub struct Message {
 impl Message {
     /// Splits a message of at most [`MESSAGE_OCTET_LIMIT`] octets; linear, never fails.
     pub fn parse(octets: Bytes) -> Self {
+        let header_start = envelope_line_length(&octets);
         let mut message = Self {
-            header_start: envelope_line_length(&octets),
-            octets,
+            octets: Bytes::new(),
+            header_start,
             fields: Vec::with_capacity(64),
-            body_start: 0,
+            body_start: header_start,
             repairs: Vec::new(),
             header_line_ends: LineEnds::default(),
             exceeds_limits: false,
         };
-        message.split_header();
-        let header = message.octets.get(..message.body_start).unwrap_or_default();
-        message.header_line_ends = LineEnds::of(header);
+        message.split_header(&octets);
+        message.octets = octets;
         message
     }
 
-    fn split_header(&mut self) {
+    fn split_header(&mut self, octets: &[u8]) {
+        let mut lines = Lines::of(octets);
         let mut position = self.header_start;
         if position > 0 {
+            lines.next_line_feed();
             self.repairs.push(Repair::MboxFromLine);
         }
         self.body_start = loop {
-            let rest = self.octets.get(position..).unwrap_or_default();
+            let rest = octets.get(position..).unwrap_or_default();
             if rest.is_empty() {
                 break position;
             }
@@ -101,8 +103,7 @@ impl Message {
                 self.repairs.push(Repair::NoBlankLine);
                 break position;
             };
-            let length = field_length(rest);
-            let end = position + length;
+            let end = lines.field_end();
             if self.fields.len() >= FIELD_LIMIT || end - self.header_start > HEADER_OCTET_LIMIT {
                 self.exceeds_limits = true;
                 break position;
@@ -115,6 +116,11 @@ impl Message {
                 name_hash: hash_name(rest.get(..name_end).unwrap_or_default()),
             });
             position = end;
+        };
+        self.header_line_ends = if self.exceeds_limits {
+            LineEnds::of(octets.get(..self.body_start).unwrap_or_default())
+        } else {
+            lines.line_ends_until(self.body_start)
         };
     }
 
@@ -258,16 +264,81 @@ pub(crate) fn field_name(line: &[u8]) -> Option<(usize, usize)> {
 
 /// Length of a field with its continuation lines (RFC 5322 §2.2.3) and its last line end.
 pub(crate) fn field_length(rest: &[u8]) -> usize {
-    let mut length = 0;
-    loop {
-        let tail = rest.get(length..).unwrap_or_default();
-        let Some(end) = memchr(b'\n', tail) else {
-            return rest.len();
+    Lines::of(rest).field_end()
+}
+
+/// A walk over lines that looks at each block once: where they end, and by what.
+struct Lines<'a> {
+    octets: &'a [u8],
+    /// Where the block that is looked at begins.
+    block: usize,
+    classes: Classes,
+    /// Line feeds of the block that were not told yet.
+    open: u64,
+    /// The octet before the block.
+    previous: u8,
+    /// Of all blocks before this one.
+    line_ends: LineEnds,
+}
+
+impl<'a> Lines<'a> {
+    fn of(octets: &'a [u8]) -> Self {
+        let mut lines = Self {
+            octets,
+            block: 0,
+            classes: Classes::default(),
+            open: 0,
+            previous: 0,
+            line_ends: LineEnds::default(),
         };
-        length += end + 1;
-        if !rest.get(length).copied().is_some_and(is_wsp) {
-            return length;
+        lines.look();
+        lines
+    }
+
+    fn look(&mut self) {
+        let rest = self.octets.get(self.block..).unwrap_or_default();
+        self.classes = match rest.first_chunk() {
+            Some(block) => classify(block),
+            None => classify(&padded(rest)),
+        };
+        self.open = self.classes.lf;
+    }
+
+    /// Position of the next line feed.
+    fn next_line_feed(&mut self) -> Option<usize> {
+        while self.open == 0 {
+            let next = self.block + BLOCK;
+            let first = *self.octets.get(next)?;
+            self.line_ends.note(self.classes, self.previous, first);
+            self.previous = *self.octets.get(next - 1)?;
+            self.block = next;
+            self.look();
         }
+        let position = self.block + to_usize(self.open.trailing_zeros());
+        self.open &= self.open - 1;
+        Some(position)
+    }
+
+    /// Where the field ends that goes on behind the last line feed told (RFC 5322 §2.2.3).
+    fn field_end(&mut self) -> usize {
+        while let Some(position) = self.next_line_feed() {
+            if !self.octets.get(position + 1).copied().is_some_and(is_wsp) {
+                return position + 1;
+            }
+        }
+        self.octets.len()
+    }
+
+    /// The line ends up to `end`, which lies in this block or right behind it.
+    fn line_ends_until(mut self, end: usize) -> LineEnds {
+        let rest = self.octets.get(self.block..end).unwrap_or_default();
+        let (block, behind) = rest.split_at(rest.len().min(BLOCK));
+        let next = behind.first().copied().unwrap_or(0);
+        self.line_ends
+            .note(classify(&padded(block)), self.previous, next);
+        let previous = block.last().copied().unwrap_or(self.previous);
+        self.line_ends.note(classify(&padded(behind)), previous, 0);
+        self.line_ends
     }
 }
 
@@ -416,6 +487,29 @@ mod tests {
             parse("From x\nA: 1\n\n").repairs(),
             [Repair::MboxFromLine, Repair::Lf]
         );
+    }
+
+    #[test]
+    fn line_ends_count_wherever_a_block_ends() {
+        for length in 0..200 {
+            let padding = "x".repeat(length);
+            for (end, body, expected) in [
+                ("\r\n", "\r\n", &[][..]),
+                ("\n", "\r\n", &[Repair::Lf]),
+                ("\r\r\n", "\r\n", &[Repair::BareCr]),
+                ("\r\n", "\n", &[Repair::Lf]),
+                ("\r\n\t\r\n", "\r\ny\r\n", &[]),
+            ] {
+                let message = parse(&format!("A: {padding}{end}B:\r\n{body}"));
+                assert_eq!(message.repairs(), expected, "{length} {end:?} {body:?}");
+                assert_eq!(names(&message), ["A", "B"]);
+                let header = format!("A: {padding}{end}B:");
+                assert_eq!(message.header().len(), header.len() + 2);
+                let after = format!("From {padding}{end}A: 1\r\n{body}");
+                let repairs = parse(&after).repairs();
+                assert_eq!(repairs.first(), Some(&Repair::MboxFromLine));
+            }
+        }
     }
 
     #[test]

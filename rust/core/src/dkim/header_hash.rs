@@ -26,8 +26,6 @@ impl Sink for Hasher {
 const STAGED_HEADER_LIMIT: usize = 64 << 10;
 /// Room for the fields of a usual list.
 const USUAL_NAMES: usize = 24;
-/// Room for a usual form, so that it grows without moving.
-const USUAL_FORM_OCTETS: usize = 4096;
 
 /// The signature field that is being checked: it comes last, without its signature.
 #[derive(Clone, Debug)]
@@ -151,7 +149,11 @@ impl CanonicalFields {
             return;
         }
         let selection = self.select(message, names, own.position);
-        let mut octets = Vec::with_capacity(USUAL_FORM_OCTETS);
+        let positions = selection.positions.iter().chain([&own.position]);
+        let fields = positions.filter_map(|position| message.fields().get(*position));
+        // No form is longer than what is stored, but for one octet where a line ends by a bare LF.
+        let room = fields.map(|field| message.raw(field).len() + 2).sum();
+        let mut octets = Vec::with_capacity(room);
         for position in &selection.positions {
             self.write_field(message, *position, canonicalization, &mut octets);
         }
@@ -189,6 +191,8 @@ impl CanonicalFields {
             Canonicalization::Relaxed => {
                 if self.ranges.is_empty() {
                     self.ranges.resize(message.fields().len(), (0, 0));
+                    let room = message.header().len().min(STAGED_HEADER_LIMIT);
+                    self.relaxed.reserve(room);
                 }
                 let Some(range) = self.ranges.get_mut(position) else {
                     return;
