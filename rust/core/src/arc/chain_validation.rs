@@ -5,6 +5,9 @@
 use std::sync::Arc;
 
 use crate::arc::arc_set::ArcSet;
+use crate::arc::work_limit::{
+    Budget, ExceedsOlderLimit, OLDER_OCTET_LIMIT, OLDER_WORK_LIMIT, SEAL_WORK_LIMIT, key_work,
+};
 use crate::arc::{ArcReason, ArcResult};
 use crate::crypto::{Digest, HashAlgorithm, Hasher};
 use crate::dkim::canonicalization::Canonicalization;
@@ -12,19 +15,11 @@ use crate::dkim::header_hash::write_own_field;
 use crate::dkim::signature::{Facts, Signature};
 use crate::dkim::signatures::{check, key_records, prepare_hashes, request_body};
 use crate::dkim::verify::{self, Circumstances};
-use crate::dkim::{BodyHashes, Check, DkimReason, KeyRecords};
+use crate::dkim::{BodyHashes, Check, DkimReason};
 use crate::dns::{Entry, Outcome, Pending};
 use crate::domain::Domain;
 use crate::message::Message;
 use crate::policy::Policy;
-
-/// Public-key work that the seals of a chain may force, in operations with a 1024-bit key: fifty seals with keys of 4096
-/// bits and some to spare, but not five keys for each (RFC 8301 §3.2 asks for no more than 4096 bits).
-pub(super) const SEAL_WORK_LIMIT: u32 = 1_000;
-/// The same for the older message signatures, which decide nothing (RFC 8617 §5.2 step 5): 25 keys of 2048 bits.
-pub(super) const OLDER_WORK_LIMIT: u32 = 100;
-/// Octets of header fields that are hashed for the older message signatures: fifty of them may name one large field.
-pub(super) const OLDER_OCTET_LIMIT: usize = 4 << 20;
 
 /// The answers for one set's keys.
 #[derive(Clone)]
@@ -88,9 +83,6 @@ impl Validation {
         }
     }
 }
-
-/// The older message signatures cost too much to look at.
-struct ExceedsOlderLimit;
 
 /// What one signature of the chain comes to.
 #[derive(Clone, Copy)]
@@ -262,12 +254,12 @@ impl ChainValidator<'_> {
     fn check_seals(&mut self, decided: &mut Decision) {
         let digests = self.seal_digests();
         let seals = self.sets.iter().zip(self.keys).zip(digests);
-        let mut work = 0_u32;
+        let mut work = Budget::of(SEAL_WORK_LIMIT);
         for ((set, keys), digest) in seals.rev() {
-            work = work.saturating_add(key_work(&keys.seal));
+            let is_paid = work.pays(key_work(&keys.seal));
             let reason = match key_records(&keys.seal) {
                 Err(reason) => reason,
-                Ok(_) if work > SEAL_WORK_LIMIT => DkimReason::LimitExceeded,
+                Ok(_) if !is_paid => DkimReason::LimitExceeded,
                 Ok(records) => {
                     // A seal covers no body, and its t= is not judged: RFC 8617 §4.1.3 gives it no x=.
                     let circumstances = Circumstances {
@@ -340,12 +332,12 @@ impl ChainValidator<'_> {
             }
         }
         self.bodies.compute(self.message);
-        let (mut octets, mut work) = (0_usize, 0_u32);
+        let mut octets = Budget::of(OLDER_OCTET_LIMIT);
+        let mut work = Budget::of(OLDER_WORK_LIMIT);
         let pairs = self.sets.iter().zip(self.keys).rev();
         for (instance, (set, keys)) in older_instances(self.sets.len()).zip(pairs.skip(1)) {
-            octets = octets.saturating_add(self.octets_signed(set));
-            work = work.saturating_add(keys.message_signature.as_deref().map_or(0, key_work));
-            if octets > OLDER_OCTET_LIMIT || work > OLDER_WORK_LIMIT {
+            let keys_work = keys.message_signature.as_deref().map_or(0, key_work);
+            if !octets.pays(self.octets_signed(set)) || !work.pays(keys_work) {
                 return Err(ExceedsOlderLimit);
             }
             match self.check_message_signature(set, keys) {
@@ -373,21 +365,6 @@ impl ChainValidator<'_> {
 /// The instances below the newest of so many, descending.
 fn older_instances(count: usize) -> impl Iterator<Item = u32> {
     (1..u32::try_from(count).unwrap_or(0)).rev()
-}
-
-/// What trying every key of an answer costs, in operations with a 1024-bit key: a modulus of twice the size costs four
-/// times as much, an Ed25519 key (256 bits) about as much as one of 2048 bits.
-fn key_work(entry: &Entry) -> u32 {
-    let records = key_records(entry).map_or(&[][..], KeyRecords::records);
-    let work = records.iter().filter_map(|record| {
-        let bits = record.key_bits()?;
-        Some(if bits == 256 {
-            4
-        } else {
-            bits.div_ceil(1024).pow(2)
-        })
-    });
-    work.sum()
 }
 
 /// Why no hash is needed to refuse a signature; `None` when its key can be tried.

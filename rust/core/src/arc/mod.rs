@@ -9,6 +9,7 @@
 mod arc_set;
 mod chain_validation;
 mod reasons;
+mod work_limit;
 
 use serde::Serialize;
 
