@@ -39,6 +39,10 @@ impl Domain {
         if name.len() > NAME_OCTET_LIMIT {
             return None;
         }
+        #[expect(
+            clippy::needless_bitwise_bool,
+            reason = "branches would not become vector code"
+        )]
         let is_allowed = |octet: u8| (octet >= least) & (octet <= b'~') & (octet != b'\\');
         // Without a way out in the middle the loop becomes vector code: nearly every name is good.
         let (is_good, has_upper_case) =

@@ -404,11 +404,8 @@ const fn lower_case(word: u64) -> u64 {
 
 /// The lower and the upper half.
 pub(crate) fn halves(word: u64) -> (u32, u32) {
-    let [a, b, c, d, e, f, g, h] = word.to_le_bytes();
-    (
-        u32::from_le_bytes([a, b, c, d]),
-        u32::from_le_bytes([e, f, g, h]),
-    )
+    let half = |word: u64| u32::try_from(word & u64::from(u32::MAX)).unwrap_or(u32::MAX);
+    (half(word), half(word >> 32))
 }
 
 /// An offset into a message: they end at [`MESSAGE_OCTET_LIMIT`].

@@ -184,6 +184,10 @@ fn read_tag(part: &[u8], start: usize, is_known_text: bool) -> Option<Tag<'_>> {
     })
 }
 
+#[expect(
+    clippy::needless_bitwise_bool,
+    reason = "branches would not become vector code"
+)]
 /// VALCHAR and white space (RFC 6376 §3.2), and the octets of UTF-8 that RFC 8616 §5 adds; a bare CR is neither.
 fn is_text(octets: &[u8]) -> bool {
     // Without a way out in the middle and without branches the loop becomes vector code.

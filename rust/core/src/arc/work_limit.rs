@@ -43,8 +43,10 @@ impl Budget {
 /// times as much.
 pub(super) fn key_work(entry: &Entry) -> usize {
     let records = key_records(entry).map_or(&[][..], KeyRecords::records);
-    let bits = records.iter().filter_map(|record| record.key_bits());
-    bits.map(work_of).sum()
+    let work = records
+        .iter()
+        .filter_map(|record| Some(work_of(record.key_bits()?)));
+    work.sum()
 }
 
 fn work_of(bits: u32) -> usize {
