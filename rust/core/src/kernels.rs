@@ -17,7 +17,7 @@ use crate::dkim::header_hash::{CanonicalFields, OwnField, write_own_field};
 use crate::dkim::signature::{self, Facts, Signature, SignatureKind};
 use crate::dkim::tag_value;
 use crate::message::{Message, field_name, to_usize, trim_line_end};
-use crate::tag_list::TagList;
+use crate::tag_list::{Parts, TagList};
 
 const fn canonicalization(is_relaxed: bool) -> Canonicalization {
     if is_relaxed {
@@ -105,8 +105,8 @@ pub fn decode_base64(text: &[u8]) -> Option<Vec<u8>> {
 
 /// Names and values of a list of tags (RFC 6376 §3.2); `None` when the list is invalid.
 pub fn tag_list(octets: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {
+    let pairs = Parts::of(octets).flatten().map(|tag| (tag.name, tag.value));
     let list = TagList::parse(octets);
-    let pairs = list.tags().iter().map(|tag| (tag.name, tag.value));
     list.problem().is_none().then(|| pairs.collect())
 }
 

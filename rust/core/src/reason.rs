@@ -124,6 +124,7 @@ pub fn all() -> Vec<ReasonEntry> {
             .iter()
             .map(|reason| reason.entry()),
     );
+    entries.extend(crate::arc::ArcLimit::ALL.iter().map(|word| word.entry()));
     entries.extend(crate::trace::TraceWord::ALL.iter().map(|word| word.entry()));
     entries
 }
