@@ -1,7 +1,8 @@
 //! The ways to find and to move the octets of a body: one of them for any CPU, and for vectors of x86-64.
 //!
-//! All give the same octets, at different speeds. Knows instructions; which octets change is known to `body_blocks.rs`.
-//! The tokens of `archmage` prove that the CPU has the instructions, so that calling them is safe.
+//! All give the same octets (RFC 6376 §3.4.3, §3.4.4), at different speeds. Knows instructions; which octets change is
+//! known to `body_blocks.rs`. The tokens of `archmage` prove that the CPU has the instructions, so that calling them is
+//! safe.
 
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::__m512i;
