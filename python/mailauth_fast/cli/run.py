@@ -170,12 +170,10 @@ def _drive(plan: Plan, run: _core.ArchiveRun, sink: Sink, done: Progressed) -> O
                 key = plan.pseudonym_key
                 sink.write(rows if key is None else rows.pseudonymized(key))
                 outcome.add(rows)
-                finished = run.finished_unit()
-                if finished is not None:
-                    _end_unit(
-                        plan, sink, outcome, msgspec.json.decode(finished, type=FinishedUnit), run
-                    )
+                _end_unit(plan, sink, outcome, run)
                 progress.update(outcome.rows)
+            # That the last rows ended a unit may become known only when no more come.
+            _end_unit(plan, sink, outcome, run)
     except BrokenPipeError:
         # Whoever read the rows has gone: that is no news to anybody.
         raise
@@ -193,12 +191,14 @@ def _drive(plan: Plan, run: _core.ArchiveRun, sink: Sink, done: Progressed) -> O
     return outcome
 
 
-def _end_unit(
-    plan: Plan, sink: Sink, outcome: Outcome, unit: FinishedUnit, run: _core.ArchiveRun
-) -> None:
-    """Make a unit's rows final; the answers they rest on first."""
+def _end_unit(plan: Plan, sink: Sink, outcome: Outcome, run: _core.ArchiveRun) -> None:
+    """Make the rows of a unit that ended final; the answers they rest on first."""
+    finished = run.finished_unit()
+    if finished is None:
+        return
     if plan.recorder is not None:
         plan.recorder.flush()
+    unit = msgspec.json.decode(finished, type=FinishedUnit)
     sink.end_unit(unit, outcome.end_unit(), run.problems)
 
 
