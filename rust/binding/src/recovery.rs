@@ -177,7 +177,7 @@ impl SignatureArchive {
             .collect())
     }
 
-    /// Which of the samples this key (SubjectPublicKeyInfo) verifies, by their places.
+    /// Which of the samples this key (`SubjectPublicKeyInfo`) verifies, by their places.
     fn agreeing(
         &self,
         py: Python<'_>,
@@ -238,7 +238,7 @@ fn key_name(text: &str) -> Result<Domain, Fault> {
     Domain::parse_expanded(text).ok_or_else(|| Fault::Argument(format!("{text:?} is no name")))
 }
 
-/// The SubjectPublicKeyInfo of an RSA key, from its numbers in big-endian octets.
+/// The `SubjectPublicKeyInfo` of an RSA key, from its numbers in big-endian octets.
 #[pyfunction]
 pub(crate) fn rsa_key<'py>(
     py: Python<'py>,
