@@ -108,13 +108,15 @@ class Memory:
 
 
 class Equal:
-    """A batch in which every message stands several times, beside one of as many messages."""
+    """Every message several times in a row, beside as many that differ."""
 
     def __init__(self, bulk: Corpus) -> None:
         """Choose the messages."""
         octets = bulk.octets()
         quarter = len(octets) // COPIES
-        self._distinct, self._repeated = octets[: quarter * COPIES], octets[:quarter] * COPIES
+        self._distinct, self._repeated = octets[: quarter * COPIES], []
+        for message in octets[:quarter]:
+            self._repeated += [message] * COPIES
         self._engine = Verifier(StaticResolver(bulk.zone), workers=1)
 
     def sample(self) -> Values:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import statistics
 import struct
 import sys
@@ -19,6 +20,7 @@ from mailauth_fast.bench.bodies import Writer
 from mailauth_fast.bench.corpus import Corpus, PublicKeyWork, build, write_corpus, write_mbox
 
 from tests.canonicalization import canonical_body, canonical_field
+from tests.door import rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,6 +44,33 @@ def _few_keys() -> Any:
 def built(_few_keys: None) -> dict[str, Corpus]:
     """Return a small corpus of each family."""
     return {name: build(name, count) for name, count in COUNTS.items()}
+
+
+@pytest.mark.parametrize("name", ["bulk", "list"])
+def test_work_done_together_gives_what_work_done_alone_gives(
+    name: corpora.Name, built: dict[str, Corpus]
+) -> None:
+    """Keys are known, so that hashes and signatures of all messages are computed together."""
+    corpus, messages = built[name], []
+    for octets in corpus.octets():
+        start = re.search(rb"[;\s]b=\s*", octets)
+        assert start is not None
+        place = start.end()
+        other = b"A" if octets[place : place + 1] != b"A" else b"B"
+        other_signature = octets[:place] + other + octets[place + 1 :]
+        messages += [octets, octets, other_signature, octets + b"x\r\n", octets]
+    verifier = Verifier(StaticResolver(corpus.zone), workers=1)
+    cold, warm = (rows(verifier.verify_batch(messages, now=NOW)) for _ in range(2))
+    alone = [verifier.verify(octets, now=NOW).to_dict() for octets in messages]
+    assert cold == warm
+    assert [{**row, "id": None} for row in warm] == [{**row, "id": None} for row in alone]
+    reasons = [{each["reason"] for each in row["dkim"]} for row in warm]
+    for place, results in ((0, {"verified"}), (3, {"body-hash-mismatch"})):
+        assert reasons[place::5] == [results] * len(corpus.messages)
+    forged = [
+        {row["arc"]["reason"], *found} for row, found in zip(warm[2::5], reasons[2::5], strict=True)
+    ]
+    assert all({"signature-mismatch", "seal-mismatch"} & found for found in forged)
 
 
 @pytest.mark.parametrize("name", COUNTS)

@@ -231,6 +231,14 @@ def test_version_names_the_two_lanes_of_a_cpu_with_sha_instructions() -> None:
     assert f", sha256 {path};".encode() in run("--version").stdout
 
 
+def test_version_names_the_eight_lanes_of_a_cpu_that_multiplies_in_them() -> None:
+    cpus = Path("/proc/cpuinfo")
+    if not cpus.exists():
+        pytest.skip("no /proc/cpuinfo here")
+    path = "eight-lanes" if "avx512ifma" in cpus.read_text("utf-8").split() else "one-by-one"
+    assert f", rsa {path}, ".encode() in run("--version").stdout
+
+
 def test_controls_of_a_message_never_reach_the_terminal(tmp_path: Path) -> None:
     signature = b"DKIM-Signature: v=1; d=\x1b[31mred.example; s=\xe2\x80\xaex"
     text = b"From: a@example.com\r\n" + signature + b"\r\n\r\n"

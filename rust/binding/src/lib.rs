@@ -179,16 +179,17 @@ mod _core {
         !cfg!(debug_assertions)
     }
 
-    /// What `--version` says of the engine: its version, architecture, the CPU features in use, how it hashes, and
-    /// whether it is a debug build.
+    /// What `--version` says of the engine: its version, architecture, the CPU features in use, how it verifies and
+    /// hashes, and whether it is a debug build.
     #[pyfunction]
     fn engine_text() -> String {
         let features = super::cpu::features_in_use();
         format!(
-            "{} {} {features}{}, sha256 {}",
+            "{} {} {features}{}, rsa {}, sha256 {}",
             env!("CARGO_PKG_VERSION"),
             std::env::consts::ARCH,
             if is_optimized() { "" } else { ", debug build" },
+            mailauth_core::kernels::rsa_path(),
             mailauth_sha256::Path::detect()
         )
     }

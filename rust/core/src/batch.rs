@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::dkim::hash_work;
+use crate::dkim::{hash_work, proofs};
 use crate::dns::{Claim, Entry, Question, Run, RunView};
 use crate::engine::Engine;
 use crate::evaluate::{Examination, Input, Now};
@@ -303,6 +303,7 @@ impl Shared {
 
     fn examine(self: &Arc<Self>, mut jobs: Vec<Job>) {
         self.hash_together(&mut jobs);
+        self.verify_together(&mut jobs);
         let mut rows = Vec::with_capacity(jobs.len());
         let mut waiting = Vec::new();
         for mut job in jobs {
@@ -327,6 +328,19 @@ impl Shared {
         }
         let examinations = jobs.iter_mut().map(|job| &mut job.examination);
         hash_work::compute(examinations.flat_map(Examination::hash_work).collect());
+    }
+
+    /// Makes the public-key operations of several messages at once, after their hashes.
+    fn verify_together(&self, jobs: &mut [Job]) {
+        if !proofs::is_worthwhile() {
+            return;
+        }
+        for job in &mut *jobs {
+            let view = self.view(&job.pinned);
+            job.examination.prepare_proofs(&view, &self.engine.policy);
+        }
+        let examinations = jobs.iter_mut().map(|job| &mut job.examination);
+        proofs::compute(examinations.flat_map(Examination::open_proofs).collect());
     }
 
     fn view<'a>(&'a self, pinned: &'a [(Question, Arc<Entry>)]) -> RunView<'a> {

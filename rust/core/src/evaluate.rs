@@ -5,6 +5,7 @@
 use bytes::Bytes;
 
 use crate::dkim::hash_work::HashWork;
+use crate::dkim::proofs::Proof;
 use crate::dkim::{
     BodyHashes, Check, DkimResult, DkimVerdict, Signatures, SignedOctets, signed_octets,
 };
@@ -218,6 +219,22 @@ impl Examination {
     /// The hashes that [`Examination::prepare`] found.
     pub(crate) fn hash_work(&mut self) -> impl Iterator<Item = HashWork<'_>> {
         self.stored.bodies.open(self.stored.message.body())
+    }
+
+    /// Finds the public-key operations that can be made now, to be made together with those of other messages; the
+    /// verdict is the same without.
+    pub(crate) fn prepare_proofs(&mut self, lookup: &dyn Lookup, policy: &Policy) {
+        let reading = &mut self.stored;
+        let (message, bodies) = (&reading.message, &mut reading.bodies);
+        reading.signatures.prepare_proofs(lookup, bodies);
+        reading
+            .chain
+            .prepare_proofs(lookup, message, bodies, policy);
+    }
+
+    /// The public-key operations that [`Examination::prepare_proofs`] found.
+    pub(crate) fn open_proofs(&mut self) -> impl Iterator<Item = &mut Proof> {
+        self.stored.bodies.proofs.open()
     }
 
     /// The verdict, or the questions that have to be answered first.

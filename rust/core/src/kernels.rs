@@ -9,7 +9,7 @@ use bytes::Bytes;
 use mailauth_sha256::{Path, digest_all};
 
 use crate::arc::Chain;
-use crate::crypto::Sha256;
+use crate::crypto::{self, Sha256};
 use crate::dkim::canonicalization::{
     CanonicalBody, Canonicalization, Gather, Sink, write_body, write_lines, write_relaxed_field,
 };
@@ -24,6 +24,16 @@ const fn canonicalization(is_relaxed: bool) -> Canonicalization {
         Canonicalization::Relaxed
     } else {
         Canonicalization::Simple
+    }
+}
+
+/// How RSA signatures of several messages are verified: `eight-lanes` where the CPU has AVX-512 IFMA, else
+/// `one-by-one`.
+pub fn rsa_path() -> &'static str {
+    if crypto::is_worthwhile() {
+        "eight-lanes"
+    } else {
+        "one-by-one"
     }
 }
 

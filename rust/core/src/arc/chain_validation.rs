@@ -10,7 +10,7 @@ use crate::crypto::{Digest, HashAlgorithm, Hasher};
 use crate::dkim::canonicalization::Canonicalization;
 use crate::dkim::header_hash::write_own_field;
 use crate::dkim::signature::{Facts, Signature};
-use crate::dkim::signatures::{check, key_records, prepare_hashes, request_body};
+use crate::dkim::signatures::{check, key_records, prepare_hashes, request_body, stage_proof};
 use crate::dkim::verify::{self, Circumstances};
 use crate::dkim::{BodyHashes, Check, DkimReason};
 use crate::dns::{Entry, Outcome, Pending, Standing};
@@ -107,6 +107,8 @@ impl Finding {
 pub(super) struct ChainValidator<'a> {
     pub(super) sets: &'a [ArcSet],
     pub(super) keys: &'a [SetKeys],
+    /// The hash under each seal, ascending, once made.
+    pub(super) seal_digests: &'a mut Option<Vec<Digest>>,
     pub(super) message: &'a Message,
     pub(super) bodies: &'a mut BodyHashes,
     pub(super) policy: &'a Policy,
@@ -144,6 +146,24 @@ impl ChainValidator<'_> {
             if let (Ok(signature), Some(entry)) = (signature, &keys.message_signature) {
                 prepare_hashes(facts, signature, entry, self.message, self.bodies);
             }
+        }
+    }
+
+    /// Stages the public-key operations of a chain that passes; the hashes of its message signatures are made.
+    pub(super) fn prepare_proofs(&mut self) {
+        if self.refused_without_hash().is_some() {
+            return;
+        }
+        let digests = self.seal_digests();
+        for ((set, keys), digest) in self.sets.iter().zip(self.keys).zip(digests) {
+            if let (Ok(signature), Some(entry)) =
+                (&set.message_signature.1, &keys.message_signature)
+            {
+                stage_proof(signature, entry, self.bodies);
+            }
+            self.bodies
+                .proofs
+                .stage(&set.seal, false, &keys.seal, Some(digest));
         }
     }
 
@@ -265,6 +285,7 @@ impl ChainValidator<'_> {
                         &digest,
                         circumstances,
                         self.policy,
+                        &self.bodies.proofs,
                     )
                     .reason
                 }
@@ -276,10 +297,20 @@ impl ChainValidator<'_> {
         }
     }
 
-    /// The hash under each seal, ascending (RFC 8617 §5.1.1): all sets up to its own, the last without its signature.
+    /// The hash under each seal, ascending, made once.
+    fn seal_digests(&mut self) -> Vec<Digest> {
+        if let Some(digests) = &*self.seal_digests {
+            return digests.clone();
+        }
+        let digests = self.hash_seals();
+        *self.seal_digests = Some(digests.clone());
+        digests
+    }
+
+    /// Hashes what each seal covers (RFC 8617 §5.1.1): all sets up to its own, the last without its signature.
     ///
     /// One running hash an algorithm; each seal takes a copy of it, so that 50 sets cost no more than their octets.
-    fn seal_digests(&mut self) -> Vec<Digest> {
+    fn hash_seals(&mut self) -> Vec<Digest> {
         let mut running: Vec<(HashAlgorithm, Hasher)> = Vec::with_capacity(2);
         for set in self.sets {
             let algorithm = set.seal.algorithm.hash();

@@ -16,6 +16,7 @@ use arc_set::{ArcFields, ArcSet};
 use chain_validation::{ChainValidator, SetKeys, Validation};
 pub use reasons::ArcReason;
 
+use crate::crypto::Digest;
 use crate::dkim::BodyHashes;
 use crate::dkim::header_hash::OwnField;
 use crate::dkim::signature::{Facts, Signature, SignedHash};
@@ -67,6 +68,8 @@ pub struct Chain {
     sets: Result<Vec<ArcSet>, ArcReason>,
     instances: u32,
     sealers: Vec<Sealer>,
+    /// The hash under each seal, ascending, once made.
+    seal_digests: Option<Vec<Digest>>,
     /// What came of these answers.
     known: Option<(Vec<SetKeys>, Validation)>,
 }
@@ -83,8 +86,22 @@ impl Chain {
             } else {
                 fields.into_sets(message)
             },
+            seal_digests: None,
             known: None,
         }
+    }
+
+    /// Stages the public-key operations whose hashes are made, so that they are made with those of others.
+    pub(crate) fn prepare_proofs(
+        &mut self,
+        lookup: &dyn Lookup,
+        message: &Message,
+        bodies: &mut BodyHashes,
+        policy: &Policy,
+    ) {
+        self.with_known_keys(lookup, message, bodies, policy, |chain| {
+            chain.prepare_proofs();
+        });
     }
 
     /// Requests and stages the hashes of a chain whose keys are known, so that they are made with those of others.
@@ -95,23 +112,34 @@ impl Chain {
         bodies: &mut BodyHashes,
         policy: &Policy,
     ) {
-        let Ok(sets) = &self.sets else {
+        self.with_known_keys(lookup, message, bodies, policy, |chain| {
+            chain.prepare();
+        });
+    }
+
+    /// Does something with a chain that is not validated yet when all of its keys are known.
+    fn with_known_keys(
+        &mut self,
+        lookup: &dyn Lookup,
+        message: &Message,
+        bodies: &mut BodyHashes,
+        policy: &Policy,
+        work: fn(&mut ChainValidator<'_>),
+    ) {
+        let (Ok(sets), None) = (&self.sets, &self.known) else {
             return;
         };
-        if self.known.is_some() {
-            return;
-        }
         let known = |name: &Domain| lookup.look_up(&Question::txt(name)).ok_or(Pending);
         if let Ok(keys) = chain_validation::set_keys(sets, known) {
-            let mut validator = ChainValidator {
+            work(&mut ChainValidator {
                 sets,
                 keys: &keys,
+                seal_digests: &mut self.seal_digests,
                 message,
                 bodies,
                 policy,
                 judged_at: None,
-            };
-            validator.prepare();
+            });
         }
     }
 
@@ -145,6 +173,7 @@ impl Chain {
         let validation = ChainValidator {
             sets,
             keys: &keys,
+            seal_digests: &mut self.seal_digests,
             message,
             bodies,
             policy,

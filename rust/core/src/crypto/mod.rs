@@ -7,8 +7,13 @@
 mod der;
 mod der_writer;
 mod ed25519;
+#[cfg(target_arch = "x86_64")]
+mod lanes;
 mod mac;
 mod rsa;
+#[cfg(target_arch = "x86_64")]
+mod rsa_lanes;
+mod rsa_together;
 #[cfg(test)]
 mod vectors;
 
@@ -23,6 +28,7 @@ pub use rsa::{
     KEY_OCTET_LIMIT, MODULUS_BIT_LIMIT, MODULUS_BIT_MINIMUM, RsaNumbers, RsaPublicKey,
     encoded_message, rsa_numbers,
 };
+pub(crate) use rsa_together::{RsaWork, is_worthwhile, verify_together};
 
 /// The hash of a signature algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

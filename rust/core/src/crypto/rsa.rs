@@ -14,6 +14,8 @@ use aws_lc_rs::signature::{
 };
 use num_bigint::BigUint;
 
+#[cfg(target_arch = "x86_64")]
+use super::rsa_lanes::LaneKey;
 use super::{Digest, HashAlgorithm, KeyProblem, der};
 
 /// Octets of a key that is read at all: the 4,096 base64 characters that DNS carries for the largest real keys.
@@ -116,6 +118,26 @@ impl RsaPublicKey {
         self.exponent < USUAL_EXPONENT
     }
 
+    /// Octets of the modulus and of every signature.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn modulus_length(&self) -> usize {
+        self.modulus_length
+    }
+
+    /// The key as the lanes of a vector take it; `None` for what does not fit them.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn lane_key(&self) -> Option<&LaneKey> {
+        let Engine::Library(key) = &self.engine else {
+            return None;
+        };
+        // Another exponent is rare, and its cost bounded by the library.
+        if self.exponent != USUAL_EXPONENT {
+            return None;
+        }
+        let cut = || LaneKey::new(der::rsa_public_key(key.sha256.as_ref())?.modulus);
+        key.lanes.get_or_init(cut).as_ref()
+    }
+
     /// Checks a PKCS#1 v1.5 signature of `digest`; whether the size of the key is good enough is the caller's question.
     pub fn verify(&self, hash: HashAlgorithm, digest: &Digest, signature: &[u8]) -> bool {
         // RFC 8017, section 8.2.2, step 1: exactly the modulus' length, so that no second form of a signature verifies.
@@ -163,6 +185,9 @@ struct LibraryKey {
     sha256: ParsedPublicKey,
     /// Made when the first rsa-sha1 signature asks, because a parsed key is bound to its hash.
     sha1: OnceLock<Option<ParsedPublicKey>>,
+    /// Made when it is first verified together with others.
+    #[cfg(target_arch = "x86_64")]
+    lanes: OnceLock<Option<LaneKey>>,
 }
 
 impl LibraryKey {
@@ -171,6 +196,8 @@ impl LibraryKey {
             .map(|sha256| Self {
                 sha256,
                 sha1: OnceLock::new(),
+                #[cfg(target_arch = "x86_64")]
+                lanes: OnceLock::new(),
             })
             .map_err(|_| KeyProblem::Malformed)
     }

@@ -5,9 +5,10 @@
 //! the running hash. Knows no signature: who asks, and whether a hash is worth its cost, is the caller's business.
 
 use crate::crypto::{Digest, HashAlgorithm, Hasher};
-use crate::dkim::canonicalization::{CanonicalBody, Canonicalization, Sink, write_body};
+use crate::dkim::canonicalization::{Canonicalization, Sink, write_body};
 use crate::dkim::hash_work::HashWork;
 use crate::dkim::header_hash::CanonicalFields;
+use crate::dkim::proofs::Proofs;
 use crate::message::Message;
 use crate::octet_classes::LineEnds;
 
@@ -17,6 +18,8 @@ pub struct BodyHashes {
     passes: Vec<Pass>,
     /// Canonical header fields, shared by everyone who signs them.
     pub(crate) fields: CanonicalFields,
+    /// Public-key operations that are made with those of other messages.
+    pub(crate) proofs: Proofs,
 }
 
 /// One finished body hash.
@@ -38,6 +41,15 @@ pub(crate) struct Pass {
     octets: Option<u64>,
     /// Line ends of the body as stored, found in the same pass.
     line_ends: Option<LineEnds>,
+}
+
+/// What one pass over a whole body finds.
+pub(super) struct WholeBody {
+    pub(super) digest: Digest,
+    /// Canonical octets.
+    pub(super) octets: u64,
+    /// Of the body as stored.
+    pub(super) line_ends: LineEnds,
 }
 
 struct Want {
@@ -145,11 +157,11 @@ impl Pass {
     }
 
     /// Takes the hash of the whole body.
-    pub(super) fn finish(&mut self, form: &CanonicalBody<'_>, digest: Digest) {
-        self.octets = Some(form.octets());
-        self.line_ends = Some(form.line_ends());
+    pub(super) fn finish(&mut self, found: &WholeBody) {
+        self.octets = Some(found.octets);
+        self.line_ends = Some(found.line_ends);
         for want in self.wants.iter_mut().filter(|want| want.length.is_none()) {
-            want.state = State::Done(digest);
+            want.state = State::Done(found.digest);
         }
     }
 

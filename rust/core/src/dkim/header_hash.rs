@@ -144,6 +144,12 @@ impl CanonicalFields {
         });
     }
 
+    /// The SHA-256 of the form under the signature field at `own`, if it was staged and made.
+    pub(crate) fn staged_digest(&self, own: usize) -> Option<Digest> {
+        let form = self.staged.iter().find(|form| form.own == own)?;
+        form.digest
+    }
+
     /// Staged forms whose hash is not known yet.
     pub(crate) fn open(&mut self) -> impl Iterator<Item = HashWork<'_>> {
         let forms = self.staged.iter_mut().filter(|form| form.digest.is_none());

@@ -155,9 +155,14 @@ impl KeyRecord {
         self.key.is_ok()
     }
 
+    /// The key, whatever it may serve.
+    pub(crate) fn key(&self) -> Option<&PublicKey> {
+        self.key.as_ref().ok()
+    }
+
     /// Bits of the key, whatever it may serve.
     pub(crate) fn key_bits(&self) -> Option<u32> {
-        self.key.as_ref().ok().map(PublicKey::bits)
+        self.key().map(PublicKey::bits)
     }
 
     /// The key, if this record may serve a signature with `algorithm`, whose `i=` lies below `d=` or not.

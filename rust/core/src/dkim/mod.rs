@@ -16,6 +16,7 @@ pub(crate) mod header_hash;
 mod key_facts;
 mod key_record;
 mod name_list;
+pub(crate) mod proofs;
 mod reasons;
 mod recovery;
 pub(crate) mod signature;

@@ -94,6 +94,19 @@ impl Signatures {
         }
     }
 
+    /// Stages the public-key operations whose hashes are made, so that they are made with those of others.
+    pub(crate) fn prepare_proofs(&self, lookup: &dyn Lookup, bodies: &mut BodyHashes) {
+        let listed = self.listed.iter().flatten();
+        for listed in listed.filter(|listed| listed.known.is_none()) {
+            let Ok(signature) = &listed.signature else {
+                continue;
+            };
+            if let Some(entry) = lookup.look_up(&Question::txt(&signature.hash.key_name)) {
+                stage_proof(signature, &entry, bodies);
+            }
+        }
+    }
+
     /// Evaluates as far as the answers go; what was computed is kept for the next call.
     ///
     /// # Errors
@@ -269,6 +282,14 @@ pub(crate) fn prepare_hashes(
     }
 }
 
+/// Stages the public-key operation of a signature whose hash is made.
+pub(crate) fn stage_proof(signature: &Signature, entry: &Arc<Entry>, bodies: &mut BodyHashes) {
+    let digest = bodies.fields.staged_digest(signature.hash.own.position);
+    bodies
+        .proofs
+        .stage(&signature.hash, signature.has_auid_below, entry, digest);
+}
+
 impl Listed {
     fn prepare(&mut self, lookup: &dyn Lookup, message: &Message, bodies: &mut BodyHashes) {
         let Ok(signature) = &self.signature else {
@@ -385,6 +406,7 @@ pub(crate) fn check(
         &digest,
         circumstances,
         policy,
+        &bodies.proofs,
     );
     let body = Body {
         check: circumstances.body_hash,

@@ -7,6 +7,7 @@ use crate::crypto::Digest;
 use crate::dkim::algorithm::Algorithm;
 use crate::dkim::body_hash::BodyHash;
 use crate::dkim::key_record::{KeyRecord, KeyRecords, PublicKey};
+use crate::dkim::proofs::Proofs;
 use crate::dkim::signature::SignedHash;
 use crate::dkim::{Check, DkimReason, DkimResult};
 use crate::policy::{BodyLength, HISTORIC_MIN_RSA_BITS, MIN_RSA_BITS, Policy, RSA_BITS_CEILING};
@@ -59,7 +60,7 @@ pub(crate) fn has_usable_key(
 }
 
 /// Sizes beyond these cost too much or prove nothing, and are not even computed.
-fn is_computable(key: &PublicKey) -> bool {
+pub(crate) fn is_computable(key: &PublicKey) -> bool {
     match key {
         PublicKey::Rsa(key) => (HISTORIC_MIN_RSA_BITS..=RSA_BITS_CEILING).contains(&key.bits()),
         PublicKey::Ed25519(_) => true,
@@ -86,12 +87,13 @@ pub(crate) fn try_keys(
     digest: &Digest,
     circumstances: Circumstances,
     policy: &Policy,
+    proofs: &Proofs,
 ) -> Trial {
     let mut trials = Vec::with_capacity(records.records().len());
     for record in records.records() {
         let trial = match record.key_for(hash.algorithm, has_auid_below) {
             Err(reason) => Trial::refused(record, reason),
-            Ok(key) => try_key(record, key, hash, digest, circumstances, policy),
+            Ok(key) => try_key(record, key, hash, digest, circumstances, policy, proofs),
         };
         if trial.signature == Check::Pass {
             return trial;
@@ -112,10 +114,13 @@ fn try_key(
     digest: &Digest,
     circumstances: Circumstances,
     policy: &Policy,
+    proofs: &Proofs,
 ) -> Trial {
     let signature = if is_computable(key) {
         Check::of(match key {
-            PublicKey::Rsa(key) => key.verify(hash.algorithm.hash(), digest, &hash.octets),
+            PublicKey::Rsa(key) => proofs
+                .known(hash.own.position, key, digest)
+                .unwrap_or_else(|| key.verify(hash.algorithm.hash(), digest, &hash.octets)),
             // RFC 8463 §3: PureEdDSA over the SHA-256 digest.
             PublicKey::Ed25519(key) => key.verify(digest.as_slice(), &hash.octets),
         })

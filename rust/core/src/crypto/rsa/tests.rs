@@ -3,6 +3,7 @@
 
 use super::super::der::tests::{encode, encode_unsigned, pkcs1};
 use super::super::vectors::*;
+use super::super::{RsaWork, verify_together};
 use super::*;
 use HashAlgorithm::{Sha1, Sha256};
 
@@ -61,8 +62,17 @@ fn digest(hash: HashAlgorithm) -> Digest {
     Digest::of(hash, MESSAGE)
 }
 
+/// Alone, and beside a copy of itself in the lanes of a vector, where the CPU has them.
 fn verifies(key: &RsaPublicKey, hash: HashAlgorithm, signature: &[u8]) -> bool {
-    key.verify(hash, &digest(hash), signature)
+    let digest = &digest(hash);
+    let is_verified = key.verify(hash, digest, signature);
+    let work = RsaWork {
+        key,
+        digest,
+        signature,
+    };
+    assert_eq!(verify_together(&[work; 2]), [is_verified; 2]);
+    is_verified
 }
 
 const PRIMES_512: (&str, &str) = (P_512, Q_512);
