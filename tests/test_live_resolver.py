@@ -164,7 +164,7 @@ def test_a_fault_changes_nothing_or_is_a_temperror(fault: str, word: str) -> Non
 )
 def test_what_a_reply_says_decides(name: str, word: str) -> None:
     with FaultServer() as server:
-        verifier = Verifier(Hasty(server), workers=1)
+        verifier = Verifier(LiveResolver([server.address]), workers=1)
         found = verifier.check_host("192.0.2.1", "mx.example.net", f"a@{name}.example")
         assert found.result == word
 

@@ -8,9 +8,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from mailauth_fast.cli import parts as kept_parts
 from mailauth_fast.cli.app import run
+
+if TYPE_CHECKING:
+    import msgspec
 
 SAMPLE = Path(__file__).parent / "sample"
 ZONE = f"zone:{SAMPLE / 'dns.json'}"
@@ -74,7 +79,7 @@ def test_a_signal_ends_at_a_checkpoint_and_resume_goes_on(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["rows.jsonl"]
 
 
-def test_a_kill_loses_only_the_unit_in_progress(
+def test_a_kill_loses_only_what_is_in_progress(
     archive: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "rows.jsonl"
@@ -83,6 +88,59 @@ def test_a_kill_loses_only_the_unit_in_progress(
     assert verify(archive, out, "--resume") == 5
     assert out.read_bytes() == undisturbed.read_bytes()
     assert verify(archive, out, "--resume") == 0, "nothing is left to do"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_parquet_file_has_the_same_octets_after_a_stop(
+    archive: Path, tmp_path: Path, number: int
+) -> None:
+    """Undisturbed it is written as the rows come, after a stop it is put together from pieces."""
+    whole, out = tmp_path / "whole.parquet", tmp_path / "rows.parquet"
+    assert verify(archive, whole) == 5
+    code, _ = stopped(archive, out, number)
+    assert code in {130, -number}
+    assert not out.exists()
+    assert verify(archive, out, "--resume") == 5
+    assert out.read_bytes() == whole.read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["rows.parquet", "whole.parquet"]
+
+
+def test_a_parquet_file_that_cannot_have_its_name_keeps_its_pieces(
+    archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, out = tmp_path / "whole.parquet", tmp_path / "rows.parquet"
+    verify(archive, whole)
+    out.mkdir()
+    assert verify(archive, out, "--overwrite") == 4
+    assert "--resume" in capsys.readouterr().err
+    work = tmp_path / ".rows.parquet.run"
+    assert (work / "run-piece-000000.parquet").exists()
+    assert not (tmp_path / ".rows.parquet.partial").exists()
+    out.rmdir()
+    assert verify(archive, out, "--resume") == 5
+    assert out.read_bytes() == whole.read_bytes()
+    assert not work.exists()
+
+
+def test_a_file_has_a_piece_a_second_at_most(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Path] = []
+    write = kept_parts.write_record
+
+    def noted(path: Path, record: msgspec.Struct, *, is_synced: bool = True) -> None:
+        made.append(path)
+        write(path, record, is_synced=is_synced)
+
+    monkeypatch.setattr(kept_parts, "write_record", noted)
+    for seconds, pieces in ((0.0, 3), (3600.0, 1)):
+        monkeypatch.setattr(kept_parts, "PIECE_SECONDS", seconds)
+        made.clear()
+        assert verify(archive, tmp_path / "rows.jsonl", "--overwrite") == 5
+        assert len([path for path in made if "-piece-" in path.name]) == pieces
+    made.clear()
+    verify(archive, tmp_path / "rows.parquet")
+    assert [path.name for path in made] == ["run.json"], "a whole file needs no piece"
 
 
 @pytest.mark.parametrize("row_format", ["jsonl", "parquet"])

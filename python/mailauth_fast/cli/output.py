@@ -26,11 +26,15 @@ class NoRows:
     """The summary alone is wanted."""
 
     is_resumable = False
+    kept = 0
 
     def write(self, rows: _core.Rows) -> None:
         """Drop rows."""
 
     def end_unit(self, unit: FinishedUnit, counts: Counts, problems: list[str]) -> None:
+        """Do nothing."""
+
+    def keep(self) -> None:
         """Do nothing."""
 
     def complete(self, problems: list[str], *, is_resolver_broken: bool) -> None:

@@ -1,8 +1,10 @@
 """Parts on disk: a run's rows unit by unit, so that a run that was stopped goes on where it was.
 
-Rows are kept piece by piece: a piece is a unit of work, or what was done of one before a stop. Its
-record is written before the piece gets its name; that rename is the commit. The pieces of a unit
-become its part in a folder OUT; all of them together become a file OUT at the end.
+Rows are kept piece by piece: a piece is a unit of work, or what was done of one before a stop; of a
+file OUT it is all units of a second. Its record is written before the piece gets its name; that
+rename is the commit. The pieces of a unit become its part in a folder OUT. A file OUT is put
+together from the pieces at the end, but a Parquet file of a run that was not stopped is written as
+the rows come, and its pieces are there for the case that the run is stopped.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -30,6 +33,9 @@ if TYPE_CHECKING:
 
 ALL = (0, 1)
 """The only shard of an undivided run."""
+PIECE_SECONDS = 1.0
+"""A file OUT has a piece a second at most: each waits for the disk, and a unit may take a tenth of
+it."""
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -121,6 +127,8 @@ class Parts:
     """The parts of one run, or of one shard of it, below OUT."""
 
     is_resumable = True
+    kept = 0
+    """Rows that are final."""
 
     def __init__(
         self, target: Path, form: RowForm, metadata: Metadata, shard: tuple[int, int] = ALL
@@ -141,6 +149,16 @@ class Parts:
         """Those of the unit in progress."""
         self._unit: int | None = None
         self._has_parts = False
+        self._whole: _core.Writer | None = None
+        """A file OUT that is written as the rows come."""
+        self._is_direct = self._is_file and self._format == "parquet"
+        self._finished: UnitRecord | None = None
+        """Units whose rows are in the piece in progress."""
+        self._piece_rows = 0
+        """Rows of the piece in progress."""
+        self._piece_begun = time.monotonic()
+        self._unsynced: list[Path] = []
+        """Records that must be on disk before the first piece is."""
         self._problems_told = 0
         self._lock: int | None = None
 
@@ -161,9 +179,14 @@ class Parts:
             self._take_lock()
             if resume and path.exists():
                 self._compare(read_record(path, Journal), journal)
-                return self._finished_units()
+                done = self._finished_units()
+                self._is_direct &= not self._pieces
+                self.kept = done.rows
+                return done
             self._clear()
-            write_record(path, journal)
+            write_record(path, journal, is_synced=not self._is_file)
+            if self._is_file:
+                self._unsynced.append(path)
         except OSError as problem:
             sentence = f"{self._target}: cannot be written ({reason_of(problem)})"
             raise CommandError(f"{sentence}; choose another -o", Exit.FATAL) from None
@@ -287,27 +310,69 @@ class Parts:
     def write(self, rows: _core.Rows) -> None:
         """Append rows to the piece in progress."""
         if self._writer is None:
-            self._writer = _core.Writer(
-                self._next_piece(),
-                PART_FORM[self._format],
-                self._metadata,
-                self._form.is_flat,
-                self._form.is_spreadsheet_safe,
+            self._writer = self._new_writer(
+                self._next_piece(), PART_FORM[self._format], is_meanwhile=self._is_file
             )
+        if self._is_direct and self._whole is None:
+            self._whole = self._new_writer(self._target, self._format)
         self._writer.write(rows)
+        if self._whole is not None:
+            self._whole.write(rows)
+        self._piece_rows += len(rows)
+
+    def _new_writer(self, path: Path, form: str, *, is_meanwhile: bool = False) -> _core.Writer:
+        return _core.Writer(
+            path,
+            form,
+            self._metadata,
+            self._form.is_flat,
+            self._form.is_spreadsheet_safe,
+            is_meanwhile,
+        )
 
     def end_unit(self, unit: FinishedUnit, counts: Counts, problems: list[str]) -> None:
-        """Make the rows of a unit, or of a piece of one, final."""
-        told, self._problems_told = self._problems_told, unit.problems
-        record = UnitRecord(unit, counts, problems[told : unit.problems])
+        """Make the rows of a unit, or of a piece of one, final; those of a file OUT soon."""
+        before = self._finished
+        if before is not None:
+            add(counts := dict(counts), before.counts)
+            unit = msgspec.structs.replace(
+                unit,
+                first_octet=before.unit.first_octet,
+                messages=before.unit.messages + unit.messages,
+            )
+        self._finished = UnitRecord(unit, counts, problems[self._problems_told : unit.problems])
+        is_soon = time.monotonic() < self._piece_begun + PIECE_SECONDS
+        if not (self._is_file and unit.is_whole and is_soon):
+            self._commit()
+
+    def keep(self) -> None:
+        """Make the rows of all finished units final, if nothing else is in the piece."""
+        if self._finished is not None and self._finished.unit.messages == self._piece_rows:
+            self._commit()
+
+    def _commit(self) -> None:
+        """Make the piece in progress final."""
+        if (record := self._finished) is None:
+            return
+        for path in self._unsynced:
+            sync(path)
+        self._unsynced.clear()
         write_record(self._next_piece().with_suffix(".json"), record)
         if self._writer is not None:
             self._writer.close()
             self._writer = None
-        self._add_piece(unit)
+        self.kept += record.unit.messages
+        self._problems_told = record.unit.problems
+        self._finished, self._piece_rows = None, 0
+        self._piece_begun = time.monotonic()
+        self._add_piece(record.unit)
 
     def complete(self, problems: list[str], *, is_resolver_broken: bool) -> None:
         """Put a file OUT together; the run is at its end."""
+        if self._whole is not None:
+            self._complete_whole(self._whole)
+            return
+        self._commit()
         if not self._end_path().exists():
             left = problems[self._problems_told :]
             end = End(len(self._pieces), left, is_resolver_broken)
@@ -317,6 +382,18 @@ class Parts:
             self._assemble(self._pieces, self._target)
         elif not self._has_parts and self._shards == 1:
             self._assemble([], self._part_path(0))
+
+    def _complete_whole(self, whole: _core.Writer) -> None:
+        self._whole = None
+        try:
+            whole.close()
+        except BaseException:
+            # What made it fail may be mended, and the rows are there.
+            self._commit()
+            raise
+        if self._writer is not None:
+            self._writer.discard()
+            self._writer = None
 
     def _assemble(self, parts: list[Path], target: Path) -> None:
         try:
@@ -339,20 +416,33 @@ class Parts:
 
     def __exit__(self, *_: object) -> None:
         """Let another run have the output."""
+        if self._whole is not None:
+            self._whole.discard()
+            self._whole = None
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
 
 
-def write_record(path: Path, record: msgspec.Struct) -> None:
+def write_record(path: Path, record: msgspec.Struct, *, is_synced: bool = True) -> None:
     """Write a record behind its digest; it is complete under its name or not there at all."""
     octets = msgspec.json.encode(record)
     temporary = path.with_name(f".{path.name}.partial")
     with temporary.open("wb") as file:
         file.write(_digest(octets) + b"\n" + octets + b"\n")
         file.flush()
-        os.fsync(file.fileno())
+        if is_synced:
+            os.fsync(file.fileno())
     temporary.replace(path)
+
+
+def sync(path: Path) -> None:
+    """Have a file on disk before going on."""
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
 
 
 Record = TypeVar("Record", bound=msgspec.Struct)

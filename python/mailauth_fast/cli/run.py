@@ -52,12 +52,16 @@ class Sink(Protocol):
     """Takes rows, unit by unit."""
 
     is_resumable: bool
+    kept: int
 
     def write(self, rows: _core.Rows) -> None:
         """Append rows."""
 
     def end_unit(self, unit: FinishedUnit, counts: Counts, problems: list[str]) -> None:
-        """Make the rows of a unit, or of a piece of one, final."""
+        """Make the rows of a unit, or of a piece of one, final, at once or soon."""
+
+    def keep(self) -> None:
+        """Make the rows of all finished units final."""
 
     def complete(self, problems: list[str], *, is_resolver_broken: bool) -> None:
         """Make the whole final."""
@@ -177,10 +181,11 @@ def _drive(plan: Plan, run: _core.ArchiveRun, sink: Sink, done: Progressed) -> O
         raise
     except BaseException as problem:
         how = "interrupted" if isinstance(problem, KeyboardInterrupt) else "stopped"
-        say(how + _kept(outcome, is_resumable=sink.is_resumable))
+        say(how + _kept(outcome, sink))
         raise
     if run.is_stopped:
-        say("interrupted" + _kept(outcome, is_resumable=sink.is_resumable))
+        sink.keep()
+        say("interrupted" + _kept(outcome, sink))
     else:
         sink.complete(run.problems, is_resolver_broken=run.is_resolver_broken)
     outcome.done.problems += run.problems
@@ -197,10 +202,10 @@ def _end_unit(
     sink.end_unit(unit, outcome.end_unit(), run.problems)
 
 
-def _kept(outcome: Outcome, *, is_resumable: bool) -> str:
-    if not is_resumable:
+def _kept(outcome: Outcome, sink: Sink) -> str:
+    if not sink.is_resumable:
         return f" after {outcome.rows:,} messages"
-    kept = f"the verdicts of {outcome.done.rows:,} messages are kept"
+    kept = f"the verdicts of {sink.kept:,} messages are kept"
     return f" after {outcome.rows:,} messages; {kept}; the same command with --resume goes on"
 
 

@@ -26,7 +26,7 @@ use crate::tree::Tree;
 use crate::window::Pool;
 
 /// Octets of a window: it holds some hundred messages and is read in one go.
-pub const WINDOW_OCTETS: usize = 8 << 20;
+pub const WINDOW_OCTETS: usize = 2 << 20;
 
 /// How inputs are read.
 pub struct Options {

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use crate::stream::{Ending, Stream};
 
 /// Buffers that wait in the pool for their next use; beyond it they are freed.
-const SPARE_BUFFER_LIMIT: usize = 4;
+const SPARE_BUFFER_LIMIT: usize = 16;
 
 /// Where windows get their buffers from.
 pub(crate) struct Pool {

@@ -21,6 +21,10 @@ use crate::unit_reader::{FinishedUnit, RunNotes, Slice, UnitReader, input};
 /// Rows of one batch: fixed, so that row groups of a file do not depend on the number of threads.
 const ROWS_A_BATCH: usize = 2_048;
 
+/// Octets of a window of a run with a stream: a signal that ends a pipeline ends also the stream, and what is left to be
+/// examined then gives the signal time to be heard before the end of the stream is taken for the end of the mail.
+const STREAM_WINDOW_OCTETS: usize = 8 << 20;
+
 /// A run over archives in progress.
 #[pyclass(frozen, module = "mailauth_fast._core")]
 pub(crate) struct ArchiveRun {
@@ -69,11 +73,15 @@ impl ArchiveRun {
             }
             None => None,
         };
-        let sources = Options {
+        let is_stream = stream.is_some();
+        let mut sources = Options {
             standard_input: stream,
             is_attached: options.is_attached,
             ..Options::default()
         };
+        if is_stream {
+            sources.window_octets = STREAM_WINDOW_OCTETS;
+        }
         let sources = Sources::open(inputs, sources)
             .map_err(|problem| Fault::Unreadable(problem.to_string()))?
             .begin_at(options.slice.start.position);
@@ -121,7 +129,8 @@ impl ArchiveRun {
             let wanted = left.min(ROWS_A_BATCH);
             let Some(batch) = rows.batch.as_ref().filter(|_| rows.pending.len() < wanted) else {
                 let count = wanted.min(rows.pending.len());
-                let taken = rows.pending.drain(..count).collect();
+                let later = rows.pending.split_off(count);
+                let taken = std::mem::replace(&mut rows.pending, later);
                 rows.given += count;
                 if unit_rows == Some(rows.given) {
                     rows.given = 0;
@@ -137,7 +146,12 @@ impl ArchiveRun {
                 let batch = rows.batch.take();
                 py.detach(|| drop(batch));
             }
-            rows.pending.extend(taken?);
+            let mut taken = taken?;
+            if rows.pending.is_empty() {
+                rows.pending = taken;
+            } else {
+                rows.pending.append(&mut taken);
+            }
         }
     }
 

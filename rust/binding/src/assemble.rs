@@ -13,7 +13,7 @@ use pyo3::prelude::*;
 
 use crate::cells;
 use crate::errors::Fault;
-use crate::parquet_rows::{BATCH_ROWS, Metadata, ParquetRows};
+use crate::parquet_rows::{BATCH_ROWS, Metadata, ParquetRows, Purpose};
 use crate::shape::Shape;
 use crate::target::{Target, sentence};
 
@@ -70,7 +70,8 @@ impl Assembly<'_> {
     fn parquet(&self, path: &Path, metadata: Metadata) -> Result<File, Problem> {
         let schema = self.schema()?;
         let file = File::create(path).map_err(|error| Problem::Target(sentence(&error)))?;
-        let mut rows = ParquetRows::new(file, &schema, metadata).map_err(Problem::Target)?;
+        let mut rows =
+            ParquetRows::new(file, &schema, metadata, Purpose::Kept).map_err(Problem::Target)?;
         for part in self.parts {
             for batch in batches(part)? {
                 let batch = batch.map_err(|error| Problem::part(part, &error.to_string()))?;

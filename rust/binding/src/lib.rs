@@ -13,6 +13,7 @@ mod kernels;
 mod live;
 mod native;
 mod parquet_rows;
+mod pen;
 mod python_resolver;
 mod recovery;
 mod rows;

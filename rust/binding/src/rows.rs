@@ -1,9 +1,10 @@
 //! `Rows`: finished verdicts as they leave a batch, as JSON, as Arrow and as counts; no Python object a row.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow_array::{Array, ArrayRef, StructArray};
+use arrow_array::{Array, ArrayRef, RecordBatch, StructArray};
 use arrow_schema::{ArrowError, DataType, Field};
 use mailauth_core::dkim::{DkimResult, DkimVerdict};
 use mailauth_core::pseudonym::{KEY_OCTET_MINIMUM, Pseudonyms};
@@ -21,11 +22,41 @@ use crate::shape::Shape;
 
 /// Verdict rows in input order.
 #[pyclass(frozen, module = "mailauth_fast._core")]
-pub(crate) struct Rows(pub(crate) Arc<Vec<Verdict>>);
+pub(crate) struct Rows(pub(crate) Arc<RowSet>);
 
 impl Rows {
     pub(crate) fn new(rows: Vec<Verdict>) -> Self {
-        Self(Arc::new(rows))
+        let columns = Mutex::default();
+        Self(Arc::new(RowSet { rows, columns }))
+    }
+}
+
+/// Rows and, once somebody asked for them, their columns: two files may take the same rows.
+pub(crate) struct RowSet {
+    rows: Vec<Verdict>,
+    columns: Mutex<Option<RecordBatch>>,
+}
+
+impl RowSet {
+    /// The columns of the shape.
+    pub(crate) fn batch(&self, shape: Shape) -> Result<RecordBatch, ArrowError> {
+        if shape != Shape::Verdicts {
+            return shape.batch(&self.rows);
+        }
+        let mut columns = self.columns.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(batch) = columns.as_ref() {
+            return Ok(batch.clone());
+        }
+        let batch = shape.batch(&self.rows)?;
+        Ok(columns.insert(batch).clone())
+    }
+}
+
+impl Deref for RowSet {
+    type Target = [Verdict];
+
+    fn deref(&self) -> &[Verdict] {
+        &self.rows
     }
 }
 

@@ -1,7 +1,8 @@
 //! Public-key operations of several messages at once: eight RSA signatures take little more than one.
 //!
-//! Knows a signature, one key for it and what came of them; must not know which signature decides. What is not verified
-//! here is verified where it is needed, with the same outcome: this is an order of work and nothing else.
+//! Knows a signature, one key for it and what came of them (RFC 6376 §6.1.3, step 4); must not know which signature
+//! decides. What is not verified here is verified where it is needed, with the same outcome: this is an order of work
+//! and nothing else.
 
 use std::collections::HashMap;
 use std::sync::Arc;
