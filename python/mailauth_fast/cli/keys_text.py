@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MEANINGS: dict[Status, str] = {
     "recovered": "recovered",
+    "known": "every key is in the store already",
     "not-found": "no two of the signatures tried share a key",
     "unconfirmed": "no third signature confirms the key of a pair",
     "too-few": "fewer than 3 different signatures",
@@ -27,7 +28,7 @@ MEANINGS: dict[Status, str] = {
 }
 COLUMNS = "{:<44}  {:>14}  {:>4}  {:>5}  {:<10}  {:<10}  {:>5}  {:>7}"
 """Name, agreeing of all signatures, bits, exponent, first and last day, pairs, CPU seconds."""
-UNTRIED: tuple[Status, ...] = ("too-few", "unusual-size")
+UNTRIED: tuple[Status, ...] = ("known", "too-few", "unusual-size")
 
 
 class KeyProgress:
