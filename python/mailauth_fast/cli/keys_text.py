@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
 from mailauth_fast.cli.progress import INTERVAL_SECONDS, duration, is_live, is_shown
 from mailauth_fast.cli.terminal import console, printable, say
+from mailauth_fast.store_rows import day
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -131,7 +131,7 @@ def _print_rows(outcome: Outcome) -> None:
         _print(f"{ends}  {MEANINGS[outcome.status]}")
     for key in outcome.keys:
         agree = f"{key.agreeing:,} of {key.signatures:,}"
-        times = (_day(key.first_seen), _day(key.last_seen))
+        times = (day(key.first_seen), day(key.last_seen))
         _print(COLUMNS.format(outcome.name, agree, key.bits, key.exponent, *times, *ending))
         # The pairs of a name are told once, beside its first key.
         ending = ("", "")
@@ -139,15 +139,6 @@ def _print_rows(outcome: Outcome) -> None:
 
 def _print(line: str) -> None:
     print(printable(line.rstrip()))
-
-
-def _day(seconds: int | None) -> str:
-    if seconds is None:
-        return "-"
-    try:
-        return datetime.fromtimestamp(seconds, UTC).date().isoformat()
-    except (OverflowError, OSError, ValueError):
-        return str(seconds)
 
 
 def _count(number: int, noun: str) -> str:
