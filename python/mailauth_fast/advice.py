@@ -188,6 +188,7 @@ LIMITS = {
     "lookup-limit": "SPF needs more than 10 terms that ask DNS.",
     "mx-limit": "A mechanism of SPF leads to more than 10 mail exchangers.",
     "no-receipt-time": "The time of receipt is not known: t= and x= were not judged.",
+    "oldest-pass-limit": "The older ARC sets cost too much to say how far back they hold.",
     "publication-not-seen": "A key was seen in DNS for the first time after the message came.",
     "ptr-error": "DNS failed for a part of SPF that the RFC lets pass.",
     "ptr-limit": "Only the first 10 names of the client were looked at.",

@@ -66,6 +66,50 @@ def test_the_stage_passes() -> None:
     assert [each["domain"] for each in found["sealers"]] == ["list.example", "hop.example"]
 
 
+WIDE = "x-wide"
+OLDER_SETS = "oldest-pass-limit"
+
+
+@pytest.mark.parametrize(("octets", "oldest"), [(1 << 20, 0), (3 << 20, None)])
+def test_case_069_older_sets_over_a_large_header_are_not_looked_at(
+    octets: int, oldest: int | None
+) -> None:
+    signers = [signer.having(headers=("from", WIDE)) for signer in (LIST, HOP, LIST)]
+    wide = f"{WIDE}: ".encode() + b"x" * octets + b"\r\n" + legitimate()
+    row = judged(chained(*(Sealer(signer=signer) for signer in signers), raw=wide), SEALERS)
+    assert (row["arc"]["result"], row["arc"]["oldest_pass"]) == ("pass", oldest)
+    assert (OLDER_SETS in row["limits"]) == (oldest is None)
+
+
+def with_other_keys(signer: Signer, bits: int) -> dict[str, Any]:
+    """Publish a signer's key as the last of five that may all be tried."""
+    text = rsa_key("others", bits).record()
+    # The first digits after the headers of DER: another modulus of the same size.
+    place = text.index("p=") + 80
+    others = [text[:place] + digits + text[place + 2 :] for digits in ("AA", "BB", "CC", "DD")]
+    return {signer.key_name: {"TXT": [*others, signer.key.record()]}}
+
+
+@pytest.mark.parametrize(("sets", "oldest"), [(20, 0), (22, None)])
+def test_case_069_older_sets_with_many_keys_are_not_looked_at(
+    sets: int, oldest: int | None
+) -> None:
+    # Five keys of 1024 bits for each of the older sets: at most 100 operations.
+    raw = chained(*[ONE] * sets)
+    row = judged(raw, {**SEALERS, **with_other_keys(LIST, 1024)})
+    assert (row["arc"]["result"], row["arc"]["oldest_pass"]) == ("pass", oldest)
+    assert (OLDER_SETS in row["limits"]) == (oldest is None)
+
+
+@pytest.mark.parametrize(("sets", "reason"), [(15, "verified"), (16, "limit-exceeded")])
+def test_case_069_seals_with_many_large_keys_are_not_all_tried(sets: int, reason: str) -> None:
+    # Four keys of 4096 bits and one of 1024 are worth 65 operations of 1024 bits; 1,000 are spent.
+    raw = chained(*[ONE] * sets)
+    row = judged(raw, {**SEALERS, **with_other_keys(LIST, 4096)})
+    assert (row["arc"]["reason"], row["arc"]["instances"]) == (reason, sets)
+    assert ("limit-exceeded" in row["limits"]) == (reason == "limit-exceeded")
+
+
 def renumbered(instance: str) -> Callable[[bytes], bytes]:
     """Write another instance into every field of the first set."""
     return lambda raw: re.sub(rb"\bi=1;", b"i=" + instance.encode() + b";", raw)

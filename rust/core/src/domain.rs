@@ -5,6 +5,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use memchr::memchr_iter;
 use serde::{Serialize, Serializer};
 
 /// Longest name in text form without final dot (255 octets on the wire, RFC 1035 §2.3.4).
@@ -24,26 +25,43 @@ impl Domain {
     ///
     /// `None`: an empty or too long label or name, white space, a control or a non-ASCII octet, a backslash.
     pub fn parse_ascii(name: &str) -> Option<Self> {
-        Self::parse_labels(name, |octet| octet.is_ascii_graphic() && octet != b'\\')
+        Self::parse_labels(name, b'!')
     }
 
     /// Reads a name that a macro made: as [`Domain::parse_ascii`], but a label may hold spaces (`%_`, RFC 7208 §7.1).
     pub fn parse_expanded(name: &str) -> Option<Self> {
-        Self::parse_labels(name, |octet| matches!(octet, b' '..=b'~') && octet != b'\\')
+        Self::parse_labels(name, b' ')
     }
 
-    fn parse_labels(name: &str, is_label_octet: fn(u8) -> bool) -> Option<Self> {
+    /// Reads a name of printable octets from `least` on.
+    fn parse_labels(name: &str, least: u8) -> Option<Self> {
         let name = name.strip_suffix('.').unwrap_or(name);
-        if name.is_empty() || name.len() > NAME_OCTET_LIMIT {
+        if name.len() > NAME_OCTET_LIMIT {
             return None;
         }
-        let is_valid_label = |label: &str| {
-            (1..=LABEL_OCTET_LIMIT).contains(&label.len()) && label.bytes().all(is_label_octet)
-        };
-        if !name.split('.').all(is_valid_label) {
+        #[expect(
+            clippy::needless_bitwise_bool,
+            reason = "branches would not become vector code"
+        )]
+        let is_allowed = |octet: u8| (octet >= least) & (octet <= b'~') & (octet != b'\\');
+        // Without a way out in the middle the loop becomes vector code: nearly every name is good.
+        let (is_good, has_upper_case) =
+            name.bytes()
+                .fold((true, false), |(is_good, has_upper_case), octet| {
+                    let is_upper_case = octet.is_ascii_uppercase();
+                    (is_good & is_allowed(octet), has_upper_case | is_upper_case)
+                });
+        let mut start = 0;
+        for end in memchr_iter(b'.', name.as_bytes()).chain([name.len()]) {
+            if !(1..=LABEL_OCTET_LIMIT).contains(&(end - start)) {
+                return None;
+            }
+            start = end + 1;
+        }
+        if !is_good {
             return None;
         }
-        if name.bytes().any(|octet| octet.is_ascii_uppercase()) {
+        if has_upper_case {
             return Some(Self(name.to_ascii_lowercase().into()));
         }
         Some(Self(name.into()))
@@ -54,9 +72,10 @@ impl Domain {
     ///
     /// `None` for what is no such name, including `xn--` labels that do not decode (RFC 5890 §2.3.2.1).
     pub fn parse_host(name: &str) -> Option<Self> {
-        let is_host_octet =
-            |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.');
-        let is_plain = name.bytes().all(is_host_octet) && !contains_ace_prefix(name);
+        let is_plain = name
+            .bytes()
+            .fold(true, |all, octet| all & is_host_octet(octet))
+            && !contains_ace_prefix(name);
         if is_plain {
             return Self::parse_ascii(name);
         }
@@ -98,9 +117,16 @@ impl Domain {
         }
     }
 
-    /// `prefix` and a dot before this name; `None` when the result is no valid name.
-    pub fn prepend(&self, prefix: &str) -> Option<Self> {
-        Self::parse_ascii(&format!("{prefix}.{}", self.0))
+    /// Each of `prefixes` and a dot before this name; `None` when the result is no valid name.
+    pub fn prepend(&self, prefixes: &[&str]) -> Option<Self> {
+        let length: usize = prefixes.iter().map(|prefix| prefix.len() + 1).sum();
+        let mut name = String::with_capacity(length + self.0.len());
+        for prefix in prefixes {
+            name.push_str(prefix);
+            name.push('.');
+        }
+        name.push_str(&self.0);
+        Self::parse_ascii(&name)
     }
 
     /// True when this is `other` or below it.
@@ -111,12 +137,17 @@ impl Domain {
     }
 }
 
+const fn is_host_octet(octet: u8) -> bool {
+    octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.')
+}
+
 fn contains_ace_prefix(name: &str) -> bool {
-    name.split('.').any(|label| {
-        label
-            .get(..4)
-            .is_some_and(|prefix| prefix.eq_ignore_ascii_case("xn--"))
-    })
+    let is_prefix = |octets: &[u8]| octets.eq_ignore_ascii_case(b"xn--");
+    // Only a label with two hyphens can be one, and hardly any has them.
+    name.as_bytes().windows(2).any(|pair| pair == b"--")
+        && name
+            .split('.')
+            .any(|label| label.as_bytes().get(..4).is_some_and(is_prefix))
 }
 
 impl fmt::Display for Domain {

@@ -258,6 +258,13 @@ impl Examination {
         AsOf::new(lookup, self.judged_at)
     }
 
+    /// The reading that the last verdict rests on.
+    fn reading(&self) -> &Reading {
+        let chosen = self.chosen.zip(self.unquoted.as_ref());
+        let chosen = chosen.and_then(|(index, readings)| readings.get(index));
+        chosen.unwrap_or(&self.stored)
+    }
+
     /// What the examined signatures signed, in the reading that the last verdict rests on.
     pub(crate) fn signed_octets(&mut self, has_body: bool) -> Vec<SignedOctets> {
         let chosen = self.chosen.zip(self.unquoted.as_mut());
@@ -435,6 +442,8 @@ impl Examination {
             let word = LimitWord::SignaturesUnlisted.code();
             limits.push(format!("{word}:{unlisted}"));
         }
+        let arc_limit = self.reading().chain.limit();
+        limits.extend(arc_limit.map(|word| word.code().to_owned()));
         limits.extend(self.trace_words());
         limits.sort_unstable();
         limits.dedup();

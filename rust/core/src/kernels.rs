@@ -17,7 +17,7 @@ use crate::dkim::header_hash::{CanonicalFields, OwnField, write_own_field};
 use crate::dkim::signature::{self, Facts, Signature, SignatureKind};
 use crate::dkim::tag_value;
 use crate::message::{Message, field_name, to_usize, trim_line_end};
-use crate::tag_list::TagList;
+use crate::tag_list::{Parts, TagList};
 
 const fn canonicalization(is_relaxed: bool) -> Canonicalization {
     if is_relaxed {
@@ -76,13 +76,21 @@ pub fn body_hash(body: &[u8], is_relaxed: bool) -> [u8; 32] {
 /// The same of many bodies, hashed together as those of a batch are.
 pub fn body_hashes(bodies: &[&[u8]], is_relaxed: bool) -> Vec<[u8; 32]> {
     let canonicalization = canonicalization(is_relaxed);
-    let (mut hashes, mut digests) = (Vec::with_capacity(bodies.len()), Vec::new());
-    for chunk in bodies.chunks(BODIES_TOGETHER) {
-        let forms = chunk.iter();
-        let forms = forms.map(|body| CanonicalBody::new(canonicalization, body));
+    let (mut hashes, mut digests) = (vec![[0; 32]; bodies.len()], Vec::new());
+    for (bodies, hashes) in bodies
+        .chunks(BODIES_TOGETHER)
+        .zip(hashes.chunks_mut(BODIES_TOGETHER))
+    {
+        let mut work: Vec<_> = bodies.iter().zip(hashes).collect();
+        // In the order of `hash_work`: a long one at the end would have nobody beside it.
+        work.sort_by_key(|(body, _)| std::cmp::Reverse(body.len()));
+        let forms = work.iter();
+        let forms = forms.map(|(body, _)| CanonicalBody::new(canonicalization, body));
         let mut forms: Vec<CanonicalBody<'_>> = forms.collect();
         digest_all(Path::detect(), &mut forms, &mut digests);
-        hashes.append(&mut digests);
+        for ((_, hash), digest) in work.into_iter().zip(&digests) {
+            *hash = *digest;
+        }
     }
     hashes
 }
@@ -97,8 +105,8 @@ pub fn decode_base64(text: &[u8]) -> Option<Vec<u8>> {
 
 /// Names and values of a list of tags (RFC 6376 §3.2); `None` when the list is invalid.
 pub fn tag_list(octets: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {
+    let pairs = Parts::of(octets).flatten().map(|tag| (tag.name, tag.value));
     let list = TagList::parse(octets);
-    let pairs = list.tags().iter().map(|tag| (tag.name, tag.value));
     list.problem().is_none().then(|| pairs.collect())
 }
 

@@ -7,7 +7,7 @@
 use bytes::Bytes;
 use memchr::memchr;
 
-use crate::octet_classes::LineEnds;
+use crate::octet_classes::{BLOCK, Classes, LineEnds, classify, padded};
 use crate::reason::words;
 
 /// Octets of a message that is held in memory; a larger one is a row with `error` `message-too-large`.
@@ -68,28 +68,30 @@ pub struct Message {
 impl Message {
     /// Splits a message of at most [`MESSAGE_OCTET_LIMIT`] octets; linear, never fails.
     pub fn parse(octets: Bytes) -> Self {
+        let header_start = envelope_line_length(&octets);
         let mut message = Self {
-            header_start: envelope_line_length(&octets),
-            octets,
+            octets: Bytes::new(),
+            header_start,
             fields: Vec::with_capacity(64),
-            body_start: 0,
+            body_start: header_start,
             repairs: Vec::new(),
             header_line_ends: LineEnds::default(),
             exceeds_limits: false,
         };
-        message.split_header();
-        let header = message.octets.get(..message.body_start).unwrap_or_default();
-        message.header_line_ends = LineEnds::of(header);
+        message.split_header(&octets);
+        message.octets = octets;
         message
     }
 
-    fn split_header(&mut self) {
+    fn split_header(&mut self, octets: &[u8]) {
+        let mut lines = Lines::of(octets);
         let mut position = self.header_start;
         if position > 0 {
+            lines.next_line_feed();
             self.repairs.push(Repair::MboxFromLine);
         }
         self.body_start = loop {
-            let rest = self.octets.get(position..).unwrap_or_default();
+            let rest = octets.get(position..).unwrap_or_default();
             if rest.is_empty() {
                 break position;
             }
@@ -101,8 +103,7 @@ impl Message {
                 self.repairs.push(Repair::NoBlankLine);
                 break position;
             };
-            let length = field_length(rest);
-            let end = position + length;
+            let end = lines.field_end();
             if self.fields.len() >= FIELD_LIMIT || end - self.header_start > HEADER_OCTET_LIMIT {
                 self.exceeds_limits = true;
                 break position;
@@ -115,6 +116,11 @@ impl Message {
                 name_hash: hash_name(rest.get(..name_end).unwrap_or_default()),
             });
             position = end;
+        };
+        self.header_line_ends = if self.exceeds_limits {
+            LineEnds::of(octets.get(..self.body_start).unwrap_or_default())
+        } else {
+            lines.line_ends_until(self.body_start)
         };
     }
 
@@ -134,9 +140,9 @@ impl Message {
         name: &'a [u8],
     ) -> impl DoubleEndedIterator<Item = &'a Field> + 'a {
         let hash = hash_name(name);
-        self.fields.iter().filter(move |field| {
-            field.name_hash == hash && self.name(field).eq_ignore_ascii_case(name)
-        })
+        self.fields
+            .iter()
+            .filter(move |field| field.name_hash == hash && is_same_name(self.name(field), name))
     }
 
     /// The positions among [`Message::fields`] of the fields of this name, from the top.
@@ -146,7 +152,7 @@ impl Message {
             .iter()
             .enumerate()
             .filter(move |(_, field)| {
-                field.name_hash == hash && self.name(field).eq_ignore_ascii_case(name)
+                field.name_hash == hash && is_same_name(self.name(field), name)
             })
             .map(|(position, _)| position)
     }
@@ -246,26 +252,93 @@ fn blank_line_length(rest: &[u8]) -> usize {
 ///
 /// RFC 5322 §2.2: printable octets except the colon; §4.5.8: white space may stand before the colon (no fold here).
 pub(crate) fn field_name(line: &[u8]) -> Option<(usize, usize)> {
-    let name_end = line
-        .iter()
-        .position(|octet| !octet.is_ascii_graphic() || *octet == b':')?;
+    let is_name_octet = |octet: u8| matches!(octet, b'!'..=b'9' | b';'..=b'~');
+    let name_end = line.iter().position(|octet| !is_name_octet(*octet))?;
     let rest = line.get(name_end..)?;
+    if name_end > 0 && rest.first() == Some(&b':') {
+        return Some((name_end, name_end));
+    }
     let blanks = rest.iter().take_while(|octet| is_wsp(**octet)).count();
     (name_end > 0 && rest.get(blanks) == Some(&b':')).then_some((name_end, name_end + blanks))
 }
 
 /// Length of a field with its continuation lines (RFC 5322 §2.2.3) and its last line end.
 pub(crate) fn field_length(rest: &[u8]) -> usize {
-    let mut length = 0;
-    loop {
-        let tail = rest.get(length..).unwrap_or_default();
-        let Some(end) = memchr(b'\n', tail) else {
-            return rest.len();
+    Lines::of(rest).field_end()
+}
+
+/// A walk over lines that looks at each block once: where they end, and by what.
+struct Lines<'a> {
+    octets: &'a [u8],
+    /// Where the block that is looked at begins.
+    block: usize,
+    classes: Classes,
+    /// Line feeds of the block that were not told yet.
+    open: u64,
+    /// The octet before the block.
+    previous: u8,
+    /// Of all blocks before this one.
+    line_ends: LineEnds,
+}
+
+impl<'a> Lines<'a> {
+    fn of(octets: &'a [u8]) -> Self {
+        let mut lines = Self {
+            octets,
+            block: 0,
+            classes: Classes::default(),
+            open: 0,
+            previous: 0,
+            line_ends: LineEnds::default(),
         };
-        length += end + 1;
-        if !rest.get(length).copied().is_some_and(is_wsp) {
-            return length;
+        lines.look();
+        lines
+    }
+
+    fn look(&mut self) {
+        let rest = self.octets.get(self.block..).unwrap_or_default();
+        self.classes = match rest.first_chunk() {
+            Some(block) => classify(block),
+            None => classify(&padded(rest)),
+        };
+        self.open = self.classes.lf;
+    }
+
+    /// Position of the next line feed.
+    fn next_line_feed(&mut self) -> Option<usize> {
+        while self.open == 0 {
+            let next = self.block + BLOCK;
+            let first = *self.octets.get(next)?;
+            self.line_ends.note(self.classes, self.previous, first);
+            self.previous = *self.octets.get(next - 1)?;
+            self.block = next;
+            self.look();
         }
+        let position = self.block + to_usize(self.open.trailing_zeros());
+        self.open &= self.open - 1;
+        Some(position)
+    }
+
+    /// Where the field ends that goes on behind the last line feed told (RFC 5322 §2.2.3).
+    fn field_end(&mut self) -> usize {
+        while let Some(position) = self.next_line_feed() {
+            if !self.octets.get(position + 1).copied().is_some_and(is_wsp) {
+                return position + 1;
+            }
+        }
+        self.octets.len()
+    }
+
+    /// The line ends up to `end`, which lies in this block or right behind it.
+    fn line_ends_until(mut self, end: usize) -> LineEnds {
+        let rest = self.octets.get(self.block..end).unwrap_or_default();
+        let (block, behind) = rest.split_at(rest.len().min(BLOCK));
+        let next = behind.first().copied().unwrap_or(0);
+        self.line_ends
+            .note(classify(&padded(block)), self.previous, next);
+        let previous = block.last().copied().unwrap_or(self.previous);
+        self.line_ends.note(classify(&padded(behind)), previous, 0);
+        self.line_ends
     }
 }
 
@@ -282,11 +355,57 @@ pub const fn is_wsp(octet: u8) -> bool {
     matches!(octet, b' ' | b'\t')
 }
 
-/// FNV-1a over the lower-case name.
+/// A hash of the lower-case name, eight octets at a time; whoever makes names collide gains nothing, for equal hashes are
+/// always followed by [`is_same_name`].
 pub fn hash_name(name: &[u8]) -> u32 {
-    name.iter().fold(0x811c_9dc5, |hash, octet| {
-        (hash ^ u32::from(octet.to_ascii_lowercase())).wrapping_mul(0x0100_0193)
-    })
+    let step = |hash: u64, word: u64| {
+        let hash = (hash ^ lower_case(word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        hash ^ hash >> 32
+    };
+    let mut hash = u64::from(to_u32(name.len()));
+    for word in name.as_chunks().0 {
+        hash = step(hash, u64::from_le_bytes(*word));
+    }
+    let (_, hash) = halves(step(hash, last_word(name)));
+    hash
+}
+
+/// Compares field names without case (RFC 5322 §2.2 allows ASCII only).
+pub(crate) fn is_same_name(one: &[u8], other: &[u8]) -> bool {
+    let is_same = |one: u64, other: u64| lower_case(one) == lower_case(other);
+    let words = one.as_chunks().0.iter().zip(other.as_chunks().0);
+    one.len() == other.len()
+        && words
+            .map(|(one, other)| (u64::from_le_bytes(*one), u64::from_le_bytes(*other)))
+            .all(|(one, other)| is_same(one, other))
+        && is_same(last_word(one), last_word(other))
+}
+
+/// The last eight octets, or all of a shorter name.
+fn last_word(name: &[u8]) -> u64 {
+    match name.last_chunk() {
+        Some(word) => u64::from_le_bytes(*word),
+        None => name
+            .iter()
+            .rev()
+            .fold(0, |word, octet| word << 8 | u64::from(*octet)),
+    }
+}
+
+/// Eight octets with ASCII letters in lower case; no sum crosses an octet, because the highest bits are left out.
+const fn lower_case(word: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 255;
+    let low_bits = word & (ONES * 0x7f);
+    let from_a = low_bits + ONES * (0x80 - 0x41);
+    let beyond_z = low_bits + ONES * (0x80 - 0x5b);
+    let is_upper_case = from_a & !beyond_z & !word & (ONES * 0x80);
+    word | is_upper_case >> 2
+}
+
+/// The lower and the upper half.
+pub(crate) fn halves(word: u64) -> (u32, u32) {
+    let half = |word: u64| u32::try_from(word & u64::from(u32::MAX)).unwrap_or(u32::MAX);
+    (half(word), half(word >> 32))
 }
 
 /// An offset into a message: they end at [`MESSAGE_OCTET_LIMIT`].
@@ -313,6 +432,24 @@ mod tests {
             .iter()
             .map(|field| String::from_utf8_lossy(message.name(field)).into_owned())
             .collect()
+    }
+
+    #[test]
+    fn rfc5322_2_2_names_are_compared_without_case() {
+        let graphic: Vec<u8> = (b'!'..=b'~').collect();
+        for one in &graphic {
+            for other in &graphic {
+                for length in [1, 4, 7, 8, 9, 15, 16, 17] {
+                    let (mut first, mut second) = (vec![b'-'; length], vec![b'-'; length]);
+                    (first[length / 2], second[length / 2]) = (*one, *other);
+                    let is_same = one.eq_ignore_ascii_case(other);
+                    assert_eq!(is_same_name(&first, &second), is_same);
+                    assert_eq!(hash_name(&first) == hash_name(&second), is_same);
+                }
+            }
+        }
+        assert!(!is_same_name(b"a", b"aa") && is_same_name(b"", b""));
+        assert!(is_same_name(b"\xff\xc1Aa", b"\xff\xc1aA") && !is_same_name(b"\xc1", b"\xe1"));
     }
 
     #[test]
@@ -347,6 +484,29 @@ mod tests {
             parse("From x\nA: 1\n\n").repairs(),
             [Repair::MboxFromLine, Repair::Lf]
         );
+    }
+
+    #[test]
+    fn line_ends_count_wherever_a_block_ends() {
+        for length in 0..200 {
+            let padding = "x".repeat(length);
+            for (end, body, expected) in [
+                ("\r\n", "\r\n", &[][..]),
+                ("\n", "\r\n", &[Repair::Lf]),
+                ("\r\r\n", "\r\n", &[Repair::BareCr]),
+                ("\r\n", "\n", &[Repair::Lf]),
+                ("\r\n\t\r\n", "\r\ny\r\n", &[]),
+            ] {
+                let message = parse(&format!("A: {padding}{end}B:\r\n{body}"));
+                assert_eq!(message.repairs(), expected, "{length} {end:?} {body:?}");
+                assert_eq!(names(&message), ["A", "B"]);
+                let header = format!("A: {padding}{end}B:");
+                assert_eq!(message.header().len(), header.len() + 2);
+                let after = format!("From {padding}{end}A: 1\r\n{body}");
+                let repairs = parse(&after).repairs();
+                assert_eq!(repairs.first(), Some(&Repair::MboxFromLine));
+            }
+        }
     }
 
     #[test]

@@ -39,6 +39,9 @@ pub(crate) struct LineEnds {
 impl LineEnds {
     /// Looks through octets that begin and end between lines.
     pub(crate) fn of(octets: &[u8]) -> Self {
+        if octets.is_empty() {
+            return Self::default();
+        }
         let (blocks, rest) = octets.as_chunks::<BLOCK>();
         let (mut found, mut previous) = (Self::default(), 0);
         let starts = blocks.iter().skip(1).map(|[first, ..]| *first);
@@ -68,11 +71,11 @@ impl LineEnds {
 }
 
 /// The end of a text, filled up with 0.
-#[cold]
 pub(crate) fn padded<const LENGTH: usize>(rest: &[u8]) -> [u8; LENGTH] {
     let mut block = [0; LENGTH];
-    for (to, from) in block.iter_mut().zip(rest) {
-        *to = *from;
+    let octets = rest.len().min(LENGTH);
+    if let (Some(to), Some(from)) = (block.get_mut(..octets), rest.get(..octets)) {
+        to.copy_from_slice(from);
     }
     block
 }

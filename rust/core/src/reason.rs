@@ -140,6 +140,7 @@ pub fn all() -> Vec<ReasonEntry> {
             .map(|reason| reason.entry()),
     );
     entries.extend(LimitWord::ALL.iter().map(|word| word.entry()));
+    entries.extend(crate::arc::ArcLimit::ALL.iter().map(|word| word.entry()));
     entries.extend(crate::trace::TraceWord::ALL.iter().map(|word| word.entry()));
     entries
 }

@@ -9,9 +9,9 @@
 )]
 
 use std::arch::x86_64::{
-    __m128i, _mm_add_epi32, _mm_alignr_epi8, _mm_loadu_si128, _mm_set_epi64x, _mm_sha256msg1_epu32,
-    _mm_sha256msg2_epu32, _mm_sha256rnds2_epu32, _mm_shuffle_epi8, _mm_shuffle_epi32,
-    _mm_storeu_si128,
+    __m128i, _MM_HINT_T0, _mm_add_epi32, _mm_alignr_epi8, _mm_loadu_si128, _mm_prefetch,
+    _mm_set_epi64x, _mm_sha256msg1_epu32, _mm_sha256msg2_epu32, _mm_sha256rnds2_epu32,
+    _mm_shuffle_epi8, _mm_shuffle_epi32, _mm_storeu_si128,
 };
 
 use crate::compression::{Block, ROUND_CONSTANTS, State};
@@ -66,6 +66,17 @@ fn load(octets: &[u8; 16]) -> __m128i {
     // SAFETY: sixteen octets are readable there; the load asks for no alignment. SSE2 is part of x86-64.
     unsafe { _mm_loadu_si128(octets.as_ptr().cast()) }
 }
+
+/// Brings octets into the nearest cache, a line at a time.
+pub(crate) fn prefetch(octets: &[u8]) {
+    for line in octets.chunks(CACHE_LINE) {
+        // SAFETY: a prefetch changes nothing and reads nothing, whatever the address. SSE is part of x86-64.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) }
+    }
+}
+
+/// Octets that every CPU of the kind fetches at once.
+const CACHE_LINE: usize = 64;
 
 /// Four words, the first lowest.
 #[inline]

@@ -16,5 +16,5 @@ mod stream;
 mod tests;
 
 pub use path::{Path, UnknownPath};
-pub use schedule::{Source, digest_all};
+pub use schedule::{Source, digest_all, prefetch};
 pub use stream::Sha256;

@@ -12,6 +12,16 @@ pub trait Source {
     fn consume(&mut self, octets: usize);
 }
 
+/// Asks the CPU for octets that a source will read soon, so that they arrive while others are hashed. Nothing but time
+/// depends on it.
+#[inline]
+pub fn prefetch(octets: &[u8]) {
+    #[cfg(target_arch = "x86_64")]
+    crate::instructions::prefetch(octets);
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = octets;
+}
+
 impl Source for &[u8] {
     #[inline]
     fn piece(&mut self) -> &[u8] {

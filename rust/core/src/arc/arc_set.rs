@@ -5,9 +5,9 @@
 use crate::arc::{ArcReason, Sealer};
 use crate::dkim::DkimReason;
 use crate::dkim::signature::{
-    self, Facts, Signature, SignatureKind, SignedHash, read_domain, read_selector, read_signed_hash,
+    self, Facts, Signature, SignatureKind, SignedHash, Signer, read_signed_hash,
 };
-use crate::dkim::tag_value::{read_number, to_text};
+use crate::dkim::tag_value::read_number;
 use crate::message::{Message, is_wsp};
 use crate::tag_list::TagList;
 
@@ -36,22 +36,22 @@ pub(super) struct ArcSet {
     pub(super) seal: SignedHash,
 }
 
-/// All ARC fields of a message.
-pub(super) struct ArcFields {
+/// All ARC fields of a message, each read once.
+pub(super) struct ArcFields<'a> {
     /// By instance, from 1.
-    slots: Vec<Slot>,
+    slots: Vec<Slot<'a>>,
     /// The highest instance seen, also beyond the limit.
     pub(super) highest: u32,
     is_empty: bool,
     problem: Option<ArcReason>,
 }
 
-/// Positions of the fields of one instance.
-#[derive(Clone, Copy, Default)]
-struct Slot {
+/// The fields of one instance.
+#[derive(Clone, Default)]
+struct Slot<'a> {
     results: Option<usize>,
-    message_signature: Option<usize>,
-    seal: Option<usize>,
+    message_signature: Option<(usize, TagList<'a>)>,
+    seal: Option<(usize, TagList<'a>)>,
 }
 
 #[derive(Clone, Copy)]
@@ -61,9 +61,9 @@ enum FieldKind {
     Seal,
 }
 
-impl ArcFields {
+impl<'a> ArcFields<'a> {
     /// Collects the fields (RFC 8617 §5.2 step 1); the first thing that is wrong is remembered.
-    pub(super) fn collect(message: &Message) -> Self {
+    pub(super) fn collect(message: &'a Message) -> Self {
         let mut fields = Self {
             slots: Vec::new(),
             highest: 0,
@@ -76,46 +76,65 @@ impl ArcFields {
             (b"arc-authentication-results", FieldKind::Results),
         ] {
             for position in message.positions_named(name) {
-                fields.add(message, position, kind);
+                let field = message.fields().get(position);
+                let value = field.map(|field| message.value(field));
+                fields.add(value.unwrap_or_default(), position, kind);
             }
         }
         fields
     }
 
-    fn add(&mut self, message: &Message, position: usize, kind: FieldKind) {
+    fn add(&mut self, value: &'a [u8], position: usize, kind: FieldKind) {
         self.is_empty = false;
-        let value = message
-            .fields()
-            .get(position)
-            .map(|field| message.value(field));
-        let value = value.unwrap_or_default();
-        let instance = match kind {
-            FieldKind::Results => leading_instance(value),
-            // Deviation: RFC 8617 §4.1.2 and §4.1.3 put i= first; sealers do not always, and nothing depends on it.
-            FieldKind::MessageSignature | FieldKind::Seal => {
-                TagList::parse(value).value(b"i").and_then(lone_instance)
+        match kind {
+            FieldKind::Results => {
+                if let Some(slot) = self.slot(leading_instance(value)) {
+                    let is_first = slot.results.replace(position).is_none();
+                    self.note_unless(is_first);
+                }
             }
-        };
+            FieldKind::MessageSignature | FieldKind::Seal => {
+                let tags = TagList::parse(value);
+                // Deviation: RFC 8617 §4.1.2 and §4.1.3 put i= first; sealers do not always, and nothing depends on it.
+                let instance = tags.value(b"i").and_then(lone_instance);
+                let Some(slot) = self.slot(instance) else {
+                    return;
+                };
+                let place = match kind {
+                    FieldKind::Seal => &mut slot.seal,
+                    FieldKind::Results | FieldKind::MessageSignature => &mut slot.message_signature,
+                };
+                let is_first = place.is_none();
+                place.get_or_insert((position, tags));
+                self.note_unless(is_first);
+            }
+        }
+    }
+
+    /// The slot of an instance; a number that is none is noted.
+    fn slot(&mut self, instance: Option<u32>) -> Option<&mut Slot<'a>> {
         self.highest = self.highest.max(instance.unwrap_or(0));
         let number = match instance {
             Some(number @ 1..=SET_LIMIT) => usize::try_from(number).unwrap_or(usize::MAX),
-            Some(0) | None => return self.note(ArcReason::InstanceInvalid),
-            Some(_) => return self.note(ArcReason::SetLimit),
+            Some(0) | None => {
+                self.note(ArcReason::InstanceInvalid);
+                return None;
+            }
+            Some(_) => {
+                self.note(ArcReason::SetLimit);
+                return None;
+            }
         };
         if self.slots.len() < number {
             self.slots.resize(number, Slot::default());
         }
-        let Some(slot) = self.slots.get_mut(number - 1) else {
-            return;
-        };
-        let place = match kind {
-            FieldKind::Results => &mut slot.results,
-            FieldKind::MessageSignature => &mut slot.message_signature,
-            FieldKind::Seal => &mut slot.seal,
-        };
-        match place {
-            Some(_) => self.note(ArcReason::SetDuplicate),
-            None => *place = Some(position),
+        self.slots.get_mut(number - 1)
+    }
+
+    /// RFC 8617 §5.2 step 3 A: each instance has one field of each kind.
+    fn note_unless(&mut self, is_first: bool) {
+        if !is_first {
+            self.note(ArcReason::SetDuplicate);
         }
     }
 
@@ -123,70 +142,68 @@ impl ArcFields {
         self.problem.get_or_insert(problem);
     }
 
-    /// The seals that can be read, by instance.
-    pub(super) fn sealers(&self, message: &Message) -> Vec<Sealer> {
-        let seals = (1_u32..).zip(&self.slots).filter_map(|(instance, slot)| {
-            let tags = tags_at(message, slot.seal?);
-            let domain = tags.value(b"d").and_then(read_domain);
-            let selector = tags.value(b"s").and_then(read_selector);
-            Some(Sealer {
-                instance,
-                domain: domain.map(|domain| domain.to_string()),
-                selector: selector.map(to_text),
-            })
-        });
-        seals.collect()
+    /// The seals that can be read, by instance, and the sets of a chain that has a valid structure, ascending
+    /// (RFC 8617 §5.2 steps 1 to 3).
+    ///
+    /// The sets are [`ArcReason::NoSets`], or why the chain has failed.
+    pub(super) fn into_sets(self) -> (Vec<Sealer>, Result<Vec<ArcSet>, ArcReason>) {
+        let mut sealers = Vec::with_capacity(self.slots.len());
+        let mut sets = self
+            .problem_of_all()
+            .map_or(Ok(()), Err)
+            .map(|()| Vec::with_capacity(self.slots.len()));
+        for (instance, slot) in (1..).zip(self.slots) {
+            let signer = slot.seal.as_ref().map(|(_, tags)| Signer::read(tags));
+            if let Some(signer) = &signer {
+                sealers.push(Sealer {
+                    instance,
+                    domain: signer.domain.as_ref().map(ToString::to_string),
+                    selector: signer.selector_text(),
+                });
+            }
+            // Step 3: each set complete, no gap, each cv= as its place wants it.
+            sets = sets.and_then(|mut sets: Vec<ArcSet>| {
+                sets.push(read_set(slot, signer, instance == 1)?);
+                Ok(sets)
+            });
+        }
+        (sealers, sets)
     }
 
-    /// The sets of a chain that has a valid structure, ascending (RFC 8617 §5.2 steps 1 to 3).
-    ///
-    /// # Errors
-    /// [`ArcReason::NoSets`], or why the chain has failed.
-    pub(super) fn into_sets(self, message: &Message) -> Result<Vec<ArcSet>, ArcReason> {
+    /// What is wrong with the fields together.
+    fn problem_of_all(&self) -> Option<ArcReason> {
         if self.is_empty {
-            return Err(ArcReason::NoSets);
+            return Some(ArcReason::NoSets);
         }
         if self.highest > SET_LIMIT {
-            return Err(ArcReason::SetLimit);
+            return Some(ArcReason::SetLimit);
         }
         // Step 2: a chain that was sealed as failed has failed, whatever else is wrong with it.
-        let newest = self.slots.last().and_then(|slot| slot.seal);
-        let status = newest.and_then(|position| read_status(&tags_at(message, position)));
-        if status == Some(ChainStatus::Fail) {
-            return Err(ArcReason::SealedAsFailed);
+        let newest = self.slots.last().and_then(|slot| slot.seal.as_ref());
+        if newest.and_then(|(_, tags)| read_status(tags)) == Some(ChainStatus::Fail) {
+            return Some(ArcReason::SealedAsFailed);
         }
-        if let Some(problem) = self.problem {
-            return Err(problem);
-        }
-        // Step 3: each set complete, no gap, each cv= as its place wants it.
-        self.slots
-            .iter()
-            .enumerate()
-            .map(|(index, slot)| read_set(message, *slot, index == 0))
-            .collect()
+        self.problem
     }
 }
 
-fn read_set(message: &Message, slot: Slot, is_first: bool) -> Result<ArcSet, ArcReason> {
-    let (Some(results), Some(message_signature_position), Some(seal)) =
-        (slot.results, slot.message_signature, slot.seal)
+fn read_set(
+    slot: Slot<'_>,
+    signer: Option<Signer<'_>>,
+    is_first: bool,
+) -> Result<ArcSet, ArcReason> {
+    let (Some(results), Some(message_signature), Some(seal), Some(signer)) =
+        (slot.results, slot.message_signature, slot.seal, signer)
     else {
         return Err(ArcReason::SetIncomplete);
     };
+    let (position, tags) = message_signature;
     Ok(ArcSet {
         results,
-        message_signature_position,
-        message_signature: read_message_signature(message, message_signature_position),
-        seal: read_seal(message, seal, is_first)?,
+        message_signature_position: position,
+        message_signature: read_message_signature(&tags, position),
+        seal: read_seal(&seal.1, &signer, seal.0, is_first)?,
     })
-}
-
-fn tags_at(message: &Message, position: usize) -> TagList<'_> {
-    let value = message
-        .fields()
-        .get(position)
-        .map(|field| message.value(field));
-    TagList::parse(value.unwrap_or_default())
 }
 
 /// ARC-Message-Signature: a DKIM-Signature field but for `v=` and `i=` (RFC 8617 §4.1.2).
@@ -194,10 +211,10 @@ fn tags_at(message: &Message, position: usize) -> TagList<'_> {
 /// Deviation: RFC 8617 §4.1.2 forbids all ARC fields in `h=`; only ARC-Seal makes it fail, because it alone is
 /// written later than the signature. Others are signed by sealers in use.
 fn read_message_signature(
-    message: &Message,
+    tags: &TagList<'_>,
     position: usize,
 ) -> (Facts, Result<Signature, ArcReason>) {
-    let (facts, signature) = signature::read(message, position, SignatureKind::ArcMessage);
+    let (facts, signature) = signature::read_tags(tags, position, SignatureKind::ArcMessage);
     let covers_seal = facts.signed_headers.names().any(|name| name == "arc-seal");
     let signature = match signature {
         Ok(_) if covers_seal => Err(ArcReason::MessageSignatureCoversSeal),
@@ -207,8 +224,12 @@ fn read_message_signature(
 }
 
 /// ARC-Seal: only i, a, b, cv, d, s and t mean something (RFC 8617 §4.1.3).
-fn read_seal(message: &Message, position: usize, is_first: bool) -> Result<SignedHash, ArcReason> {
-    let tags = tags_at(message, position);
+fn read_seal(
+    tags: &TagList<'_>,
+    signer: &Signer<'_>,
+    position: usize,
+    is_first: bool,
+) -> Result<SignedHash, ArcReason> {
     if let Some(problem) = tags.problem() {
         return Err(ArcReason::of_seal(DkimReason::from(problem)));
     }
@@ -216,9 +237,8 @@ fn read_seal(message: &Message, position: usize, is_first: bool) -> Result<Signe
     if tags.tag(b"h").is_some() {
         return Err(ArcReason::SealListsHeaders);
     }
-    let facts = Facts::read(&tags, SignatureKind::ArcMessage);
-    let hash = read_signed_hash(&tags, &facts, position).map_err(ArcReason::of_seal)?;
-    match (read_status(&tags), is_first) {
+    let hash = read_signed_hash(tags, signer, position).map_err(ArcReason::of_seal)?;
+    match (read_status(tags), is_first) {
         (Some(ChainStatus::None), true) | (Some(ChainStatus::Pass), false) => Ok(hash),
         _ => Err(ArcReason::StatusInvalid),
     }

@@ -5,6 +5,9 @@
 use std::sync::Arc;
 
 use crate::arc::arc_set::ArcSet;
+use crate::arc::work_limit::{
+    Budget, ExceedsOlderLimit, OLDER_OCTET_LIMIT, OLDER_WORK_LIMIT, SEAL_WORK_LIMIT, key_work,
+};
 use crate::arc::{ArcReason, ArcResult};
 use crate::crypto::{Digest, HashAlgorithm, Hasher};
 use crate::dkim::canonicalization::Canonicalization;
@@ -66,6 +69,8 @@ pub(super) struct Validation {
     pub(super) result: ArcResult,
     pub(super) reason: ArcReason,
     pub(super) oldest_pass: Option<u32>,
+    /// `oldest_pass` is not known because finding out costs too much.
+    pub(super) exceeds_older_limit: bool,
 }
 
 impl Validation {
@@ -74,6 +79,7 @@ impl Validation {
             result: reason.result(),
             reason,
             oldest_pass: None,
+            exceeds_older_limit: false,
         }
     }
 }
@@ -131,7 +137,10 @@ impl ChainValidator<'_> {
         }
         let mut validation = decided.validation();
         if validation.result == ArcResult::Pass {
-            validation.oldest_pass = self.oldest_pass();
+            match self.oldest_pass() {
+                Ok(oldest_pass) => validation.oldest_pass = oldest_pass,
+                Err(ExceedsOlderLimit) => validation.exceeds_older_limit = true,
+            }
         }
         validation
     }
@@ -268,9 +277,12 @@ impl ChainValidator<'_> {
     fn check_seals(&mut self, decided: &mut Decision) {
         let digests = self.seal_digests();
         let seals = self.sets.iter().zip(self.keys).zip(digests);
+        let mut work = Budget::of(SEAL_WORK_LIMIT);
         for ((set, keys), digest) in seals.rev() {
+            let is_paid = work.pays(key_work(&keys.seal));
             let reason = match key_records(&keys.seal) {
                 Err(reason) => reason,
+                Ok(_) if !is_paid => DkimReason::LimitExceeded,
                 Ok(records) => {
                     // A seal covers no body, and its t= is not judged: RFC 8617 §4.1.3 gives it no x=.
                     let circumstances = Circumstances {
@@ -345,7 +357,7 @@ impl ChainValidator<'_> {
     /// RFC 8617 §5.2 step 5: 0 when all message signatures verify, else the instance above the newest that does not.
     ///
     /// `None` when a key that matters for this could not be asked for or is not known to a store.
-    fn oldest_pass(&mut self) -> Option<u32> {
+    fn oldest_pass(&mut self) -> Result<Option<u32>, ExceedsOlderLimit> {
         for (set, keys) in self.sets.iter().zip(self.keys) {
             if let (Ok(signature), Some(entry)) =
                 (&set.message_signature.1, &keys.message_signature)
@@ -354,18 +366,39 @@ impl ChainValidator<'_> {
             }
         }
         self.bodies.compute(self.message);
-        let older = (1_u32..)
-            .zip(self.sets.iter().zip(self.keys))
-            .collect::<Vec<_>>();
-        for (instance, (set, keys)) in older.into_iter().rev().skip(1) {
-            match self.check_message_signature(set, keys)? {
-                Finding::Pass(_) => {}
-                Finding::Fail(_) => return Some(instance + 1),
-                Finding::Open(..) => return None,
+        let mut octets = Budget::of(OLDER_OCTET_LIMIT);
+        let mut work = Budget::of(OLDER_WORK_LIMIT);
+        let pairs = self.sets.iter().zip(self.keys).rev();
+        for (instance, (set, keys)) in older_instances(self.sets.len()).zip(pairs.skip(1)) {
+            let keys_work = keys.message_signature.as_deref().map_or(0, key_work);
+            if !octets.pays(self.octets_signed(set)) || !work.pays(keys_work) {
+                return Err(ExceedsOlderLimit);
+            }
+            match self.check_message_signature(set, keys) {
+                Some(Finding::Pass(_)) => {}
+                Some(Finding::Fail(_)) => return Ok(Some(instance + 1)),
+                Some(Finding::Open(..)) | None => return Ok(None),
             }
         }
-        Some(0)
+        Ok(Some(0))
     }
+
+    /// Octets of the fields under a message signature, as stored: known without any canonical form.
+    fn octets_signed(&mut self, set: &ArcSet) -> usize {
+        let (facts, _) = &set.message_signature;
+        let (names, own) = (&facts.signed_headers, set.message_signature_position);
+        let selection = self.bodies.fields.select(self.message, names, own);
+        let fields = selection
+            .positions
+            .iter()
+            .filter_map(|position| self.message.fields().get(*position));
+        fields.map(|field| self.message.raw(field).len()).sum()
+    }
+}
+
+/// The instances below the newest of so many, descending.
+fn older_instances(count: usize) -> impl Iterator<Item = u32> {
+    (1..u32::try_from(count).unwrap_or(0)).rev()
 }
 
 /// Why no hash is needed to refuse a signature; `None` when its key can be tried.

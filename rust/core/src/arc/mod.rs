@@ -9,6 +9,7 @@
 mod arc_set;
 mod chain_validation;
 mod reasons;
+mod work_limit;
 
 use serde::Serialize;
 
@@ -24,7 +25,7 @@ use crate::dns::{Answers, Lookup, Pending, Question};
 use crate::domain::Domain;
 use crate::message::Message;
 use crate::policy::Policy;
-use crate::reason::words;
+use crate::reason::{reasons, words};
 
 words! {
     /// RFC 8617 §4.4, and the contract's `temperror` and `unverifiable`.
@@ -34,6 +35,13 @@ words! {
         Fail "fail";
         TempError "temperror";
         Unverifiable "unverifiable";
+    }
+}
+
+reasons! {
+    /// Words of a verdict's `limits` that tell about the chain.
+    ArcLimit of "limits" {
+        OldestPass "oldest-pass-limit" "RFC 8617 §5.2" "The older ARC-Message-Signatures, which decide nothing, sign more octets or need more public-key work than is spent on them, so oldest_pass is not known.";
     }
 }
 
@@ -78,15 +86,17 @@ impl Chain {
     /// Reads the fields; no DNS, no hashing yet.
     pub fn parse(message: &Message) -> Self {
         let fields = ArcFields::collect(message);
+        let instances = fields.highest;
+        let (sealers, sets) = fields.into_sets();
         Self {
-            instances: fields.highest,
-            sealers: fields.sealers(message),
             sets: if message.exceeds_limits() {
                 Err(ArcReason::LimitExceeded)
             } else {
-                fields.into_sets(message)
+                sets
             },
             seal_digests: None,
+            instances,
+            sealers,
             known: None,
         }
     }
@@ -206,6 +216,14 @@ impl Chain {
     /// The signatures of the same seals.
     pub(crate) fn seal_hashes(&self) -> impl Iterator<Item = &SignedHash> {
         self.sets.iter().flatten().map(|set| &set.seal)
+    }
+
+    /// What kept a fact of the last verdict from being known.
+    pub(crate) fn limit(&self) -> Option<ArcLimit> {
+        let (_, validation) = self.known.as_ref()?;
+        validation
+            .exceeds_older_limit
+            .then_some(ArcLimit::OldestPass)
     }
 
     fn verdict(&self, validation: Validation) -> ArcVerdict {

@@ -11,7 +11,13 @@ const ADDRESS_DOMAIN_LIMIT: usize = 1024;
 
 /// The flags in the order of the table, each once. Linear in the display name.
 pub(super) fn flags(display_name: Option<&str>, domains: &[Domain]) -> Vec<AuthorFlag> {
-    let names: Vec<String> = domains.iter().map(u_label_form).collect();
+    // Without an A-label a domain is written in one alphabet.
+    let has_a_label = |domain: &&Domain| domain.as_str().contains("xn--");
+    let names: Vec<String> = domains
+        .iter()
+        .filter(has_a_label)
+        .map(u_label_form)
+        .collect();
     let labels = || names.iter().flat_map(|name| name.split('.'));
     let display_name = display_name.unwrap_or_default();
     let mut words = display_name.split(|character: char| !character.is_alphabetic());

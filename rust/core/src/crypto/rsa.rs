@@ -118,6 +118,14 @@ impl RsaPublicKey {
         self.exponent < USUAL_EXPONENT
     }
 
+    /// True when verifying several with such keys together is faster than one after the other.
+    pub fn gains_together(&self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        return self.lane_key().is_some();
+        #[cfg(not(target_arch = "x86_64"))]
+        return false;
+    }
+
     /// Octets of the modulus and of every signature.
     #[cfg(target_arch = "x86_64")]
     pub(super) fn modulus_length(&self) -> usize {

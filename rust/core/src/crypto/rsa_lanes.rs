@@ -5,7 +5,9 @@
 
 use num_bigint::BigUint;
 
-use super::lanes::{Column, Ifma, LANES, LIMB_BITS, LIMB_MASK, Power};
+use archmage::X64V4xToken;
+
+use super::lanes::{self, Column, LANES, LIMB_BITS, LIMB_MASK, Power};
 use super::rsa::encoded_message;
 use super::rsa_together::RsaWork;
 
@@ -53,12 +55,12 @@ fn negative_inverse(number: u64) -> u64 {
 
 /// True when the CPU has the lanes.
 pub(super) fn is_available() -> bool {
-    Ifma::is_available()
+    lanes::detect().is_some()
 }
 
 /// Whether each signature verifies, in order; `None` when the CPU has no lanes.
 pub(super) fn verify(work: &[RsaWork<'_>]) -> Option<Vec<bool>> {
-    let ifma = Ifma::try_new()?;
+    let token = lanes::detect()?;
     let mut verified = vec![false; work.len()];
     let mut sizes = [SMALL, MEDIUM, LARGE].map(|limbs| (limbs, Vec::new()));
     for (work, place) in work.iter().zip(&mut verified) {
@@ -76,9 +78,9 @@ pub(super) fn verify(work: &[RsaWork<'_>]) -> Option<Vec<bool>> {
         for lanes in lanes.chunks_mut(LANES) {
             match limbs {
                 _ if lanes.len() < FEWEST => lanes.iter_mut().for_each(Lane::verify_alone),
-                SMALL => verify_lanes::<SMALL, { 2 * SMALL }>(ifma, lanes),
-                MEDIUM => verify_lanes::<MEDIUM, { 2 * MEDIUM }>(ifma, lanes),
-                _ => verify_lanes::<LARGE, { 2 * LARGE }>(ifma, lanes),
+                SMALL => verify_lanes::<SMALL, { 2 * SMALL }>(token, lanes),
+                MEDIUM => verify_lanes::<MEDIUM, { 2 * MEDIUM }>(token, lanes),
+                _ => verify_lanes::<LARGE, { 2 * LARGE }>(token, lanes),
             }
         }
     }
@@ -116,7 +118,10 @@ impl<'a> Lane<'a> {
 }
 
 /// Verifies up to eight signatures under keys of one size.
-fn verify_lanes<const LIMBS: usize, const PRODUCT: usize>(ifma: Ifma, lanes: &mut [Lane<'_>]) {
+fn verify_lanes<const LIMBS: usize, const PRODUCT: usize>(
+    token: X64V4xToken,
+    lanes: &mut [Lane<'_>],
+) {
     let zero = || [[0; LANES]; LIMBS];
     let (mut base, mut modulus, mut square, mut expected) = (zero(), zero(), zero(), zero());
     let mut inverse = [0; LANES];
@@ -137,7 +142,7 @@ fn verify_lanes<const LIMBS: usize, const PRODUCT: usize>(ifma: Ifma, lanes: &mu
         inverse: &inverse,
         expected: &expected,
     };
-    let found = power.is_expected::<PRODUCT>(ifma);
+    let found = lanes::is_expected::<LIMBS, PRODUCT>(token, &power);
     for ((number, lane), is_expected) in lanes.iter_mut().enumerate().zip(found) {
         // RFC 8017, section 5.2.2, step 1: a number beyond the modulus is no signature.
         *lane.place = is_expected && is_below(&base, &modulus, number);
@@ -192,7 +197,7 @@ mod tests {
 
     /// Says of eight bases and moduli whether the lanes find the power that `num-bigint` finds, and deny another.
     fn agrees<const LIMBS: usize, const PRODUCT: usize>(numbers: &[(BigUint, BigUint)]) -> bool {
-        let Some(ifma) = Ifma::try_new() else {
+        let Some(token) = lanes::detect() else {
             return true;
         };
         let zero = || [[0; LANES]; LIMBS];
@@ -218,7 +223,8 @@ mod tests {
             inverse: &inverse,
             expected: &expected,
         };
-        power.is_expected::<PRODUCT>(ifma) == [true, false, true, false, true, false, true, false]
+        lanes::is_expected::<LIMBS, PRODUCT>(token, &power)
+            == [true, false, true, false, true, false, true, false]
     }
 
     /// An odd modulus of exactly `bits` bits and a base below it, from random octets.

@@ -4,11 +4,14 @@
 //! as CRLF everywhere (the public contract), a bare CR is an ordinary octet. Nothing is copied but what is short.
 
 use std::cell::RefCell;
+use std::ops::Range;
 
-use mailauth_sha256::Source;
+use mailauth_sha256::{Source, prefetch};
 
-use crate::dkim::changes::{Change, Changes, Form, Lines, RelaxedBody, RelaxedField};
-use crate::octet_classes::LineEnds;
+use crate::dkim::body_blocks::{BodyText, ROOM};
+use crate::dkim::body_paths::Path;
+use crate::dkim::changes::{Changes, Form, Lines, RelaxedField};
+use crate::octet_classes::{BLOCK, LineEnds};
 use crate::tag_list::trim_fws;
 
 /// The two algorithms of RFC 6376 §3.4.
@@ -43,12 +46,10 @@ impl Sink for Vec<u8> {
     }
 }
 
-/// Octets gathered before they go on: a hash wants long pieces, and this much stays in the nearest cache.
+/// Octets gathered before they go on: a hash wants long pieces of whole blocks, and this much stays in the nearest cache.
 const GATHER_OCTETS: usize = 4096;
 /// A stretch of this many octets goes on without a copy.
 const DIRECT_OCTETS: usize = 512;
-/// A stretch of up to this many octets is copied by whole vectors.
-const COPY_OCTETS: usize = 64;
 
 /// Gathers short pieces for a sink that wants long ones.
 pub(crate) struct Gather<'a, S: Sink> {
@@ -98,7 +99,10 @@ pub(crate) fn write_body<S: Sink>(
     body: &[u8],
     sink: &mut S,
 ) -> LineEnds {
-    let mut form = CanonicalBody::new(canonicalization, body);
+    write_form(&mut CanonicalBody::new(canonicalization, body), sink)
+}
+
+fn write_form(form: &mut CanonicalBody<'_>, sink: &mut impl Sink) -> LineEnds {
     loop {
         let piece = form.piece();
         if piece.is_empty() {
@@ -110,58 +114,62 @@ pub(crate) fn write_body<S: Sink>(
     }
 }
 
-/// The canonical form of a body in pieces: long stretches are pieces of the body itself, short ones are gathered.
+/// The canonical form of a body in pieces of `GATHER_OCTETS`, the last one shorter.
 pub(crate) struct CanonicalBody<'a> {
-    changes: BodyChanges<'a>,
-    /// What follows the last change.
+    /// Until it is begun.
+    body: Option<&'a [u8]>,
+    text: BodyText<'a>,
+    /// What follows the text.
     ending: &'static [u8],
-    /// A change that comes behind the present piece.
-    waiting: Option<Change<'a>>,
-    piece: Piece<'a>,
     /// Empty until something is gathered.
     buffer: Vec<u8>,
-    /// Octets of the buffer that are in use.
+    /// The present piece in the buffer.
+    piece: Range<usize>,
+    /// Octets of the buffer that are in use; those behind the piece belong to the next one.
     gathered: usize,
     octets: u64,
     /// Of what was cut off at the end.
     cut_line_ends: LineEnds,
 }
 
-enum BodyChanges<'a> {
-    Simple(Changes<'a, Lines>),
-    Relaxed(Changes<'a, RelaxedBody>),
-}
-
-enum Piece<'a> {
-    Direct(&'a [u8]),
-    /// The buffer from here on.
-    Buffered(usize),
-}
-
 impl<'a> CanonicalBody<'a> {
     pub(crate) fn new(canonicalization: Canonicalization, body: &'a [u8]) -> Self {
-        let content = match canonicalization {
-            Canonicalization::Simple => trim_empty_lines(body),
-            Canonicalization::Relaxed => trim_blank_lines(body),
-        };
-        let (changes, ending): (_, &[u8]) = match canonicalization {
-            // RFC 6376 §3.4.3: empty lines at the end become one CRLF, also where there is no body at all.
-            Canonicalization::Simple => (BodyChanges::Simple(Changes::new(content)), b"\r\n"),
-            // RFC 6376 §3.4.4: a body of nothing but white space and empty lines has no octets.
-            Canonicalization::Relaxed => {
-                let ending: &[u8] = if content.is_empty() { b"" } else { b"\r\n" };
-                (BodyChanges::Relaxed(Changes::new(content)), ending)
-            }
-        };
+        Self::on(Path::detect(), canonicalization, body)
+    }
+
+    fn on(path: Path, canonicalization: Canonicalization, body: &'a [u8]) -> Self {
+        // They are looked at when this body's turn to be hashed comes.
+        prefetch(body.get(..GATHER_OCTETS).unwrap_or(body));
+        prefetch(
+            body.get(body.len().saturating_sub(BLOCK)..)
+                .unwrap_or_default(),
+        );
+        let is_relaxed = canonicalization == Canonicalization::Relaxed;
         Self {
-            changes,
-            ending,
-            waiting: None,
-            piece: Piece::Direct(&[]),
+            body: Some(body),
+            text: BodyText::new(b"", is_relaxed, path),
+            ending: b"",
             buffer: Vec::new(),
+            piece: 0..0,
             gathered: 0,
             octets: 0,
-            cut_line_ends: LineEnds::of(body.get(content.len()..).unwrap_or_default()),
+            cut_line_ends: LineEnds::default(),
+        }
+    }
+
+    /// Cuts the end off.
+    fn begin(&mut self, body: &'a [u8]) {
+        let content = if self.text.is_relaxed() {
+            trim_blank_lines(body)
+        } else {
+            trim_empty_lines(body)
+        };
+        self.text.restart(content);
+        self.cut_line_ends = LineEnds::of(body.get(content.len()..).unwrap_or_default());
+        // RFC 6376 §3.4.3: empty lines at the end become one CRLF, also where there is no body at all.
+        // RFC 6376 §3.4.4: a body of nothing but white space and empty lines has no octets.
+        if !(self.text.is_relaxed() && content.is_empty()) {
+            self.ending = b"\r\n";
         }
     }
 
@@ -172,95 +180,65 @@ impl<'a> CanonicalBody<'a> {
 
     /// The line ends of the body as stored, once the form has ended.
     pub(crate) fn line_ends(&self) -> LineEnds {
-        let changes = match &self.changes {
-            BodyChanges::Simple(changes) => changes.line_ends(),
-            BodyChanges::Relaxed(changes) => changes.line_ends(),
-        };
-        changes.or(self.cut_line_ends)
-    }
-
-    fn present(&self) -> &[u8] {
-        match self.piece {
-            Piece::Direct(octets) => octets,
-            Piece::Buffered(start) => self.buffer.get(start..self.gathered).unwrap_or_default(),
-        }
-    }
-
-    fn next_change(&mut self) -> Option<Change<'a>> {
-        let waiting = self.waiting.take();
-        let next = waiting.or_else(|| match &mut self.changes {
-            BodyChanges::Simple(changes) => changes.next(),
-            BodyChanges::Relaxed(changes) => changes.next(),
-        });
-        next.or_else(|| {
-            let ending = std::mem::take(&mut self.ending);
-            (!ending.is_empty()).then(|| Change::insertion(ending))
-        })
+        self.text.line_ends().or(self.cut_line_ends)
     }
 
     /// Makes the next piece; an empty one is the end.
     fn refill(&mut self) {
-        self.gathered = 0;
-        self.piece = Piece::Buffered(0);
-        while self.gathered + DIRECT_OCTETS <= GATHER_OCTETS {
-            let Some(change) = self.next_change() else {
-                return;
-            };
-            if change.length < DIRECT_OCTETS {
-                self.gather(&change);
-            } else if self.gathered == 0 {
-                self.waiting = Some(Change::insertion(change.replacement));
-                self.piece = Piece::Direct(change.clean());
-                return;
-            } else {
-                self.waiting = Some(change);
-                return;
-            }
+        if let Some(body) = self.body.take() {
+            self.begin(body);
         }
-    }
-
-    fn gather(&mut self, change: &Change<'_>) {
+        if self.text.is_read() && self.ending.is_empty() && self.piece.end == self.gathered {
+            (self.piece, self.gathered) = (0..0, 0);
+            put_back(std::mem::take(&mut self.buffer));
+            return;
+        }
         if self.buffer.is_empty() {
             self.buffer = take_buffer();
         }
-        let room = self.buffer.get_mut(self.gathered..).unwrap_or_default();
-        // Most stretches are short: a copy of fixed length needs no call, and what it copies too much is overwritten.
-        let whole = change.rest.first_chunk::<COPY_OCTETS>();
-        match (room.first_chunk_mut::<COPY_OCTETS>(), whole) {
-            (Some(room), Some(octets)) if change.length <= COPY_OCTETS => *room = *octets,
-            _ => copy(change.clean(), room),
-        }
-        self.gathered += change.length;
-        let room = self.buffer.get_mut(self.gathered..).unwrap_or_default();
-        copy(change.replacement, room);
-        self.gathered += change.replacement.len();
+        // What the last piece had no room for comes first.
+        self.buffer.copy_within(self.piece.end..self.gathered, 0);
+        let kept = self.gathered - self.piece.end;
+        let filled = self.text.fill(&mut self.buffer, kept);
+        let ending = if self.text.is_read() {
+            std::mem::take(&mut self.ending)
+        } else {
+            b""
+        };
+        copy(ending, self.buffer.get_mut(filled..).unwrap_or_default());
+        self.gathered = filled + ending.len();
+        self.piece = 0..self.gathered.min(GATHER_OCTETS);
     }
 }
 
 impl Drop for CanonicalBody<'_> {
     fn drop(&mut self) {
-        if !self.buffer.is_empty() {
-            let buffer = std::mem::take(&mut self.buffer);
-            BUFFERS.with_borrow_mut(|buffers| {
-                if buffers.len() < BUFFER_LIMIT {
-                    buffers.push(buffer);
-                }
-            });
-        }
+        put_back(std::mem::take(&mut self.buffer));
     }
 }
 
-/// Buffers that a thread keeps: as many as it has bodies in work.
-const BUFFER_LIMIT: usize = 64;
+/// Buffers that a thread keeps: a few more than it hashes bodies at once.
+const BUFFER_LIMIT: usize = 4;
 
 thread_local! {
-    /// Buffers of bodies that are done: making a new one costs as much as hashing a short body.
+    /// Buffers of bodies that are done. Making a new one costs as much as hashing a short body, and the last one used is
+    /// still in the nearest cache.
     static BUFFERS: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
 fn take_buffer() -> Vec<u8> {
     let kept = BUFFERS.with_borrow_mut(Vec::pop);
-    kept.unwrap_or_else(|| vec![0; GATHER_OCTETS + COPY_OCTETS])
+    kept.unwrap_or_else(|| vec![0; GATHER_OCTETS + ROOM])
+}
+
+fn put_back(buffer: Vec<u8>) {
+    if !buffer.is_empty() {
+        BUFFERS.with_borrow_mut(|buffers| {
+            if buffers.len() < BUFFER_LIMIT {
+                buffers.push(buffer);
+            }
+        });
+    }
 }
 
 fn copy(octets: &[u8], room: &mut [u8]) {
@@ -271,18 +249,15 @@ fn copy(octets: &[u8], room: &mut [u8]) {
 
 impl Source for CanonicalBody<'_> {
     fn piece(&mut self) -> &[u8] {
-        if self.present().is_empty() {
+        if self.piece.is_empty() {
             self.refill();
         }
-        self.present()
+        self.buffer.get(self.piece.clone()).unwrap_or_default()
     }
 
     fn consume(&mut self, octets: usize) {
         self.octets += u64::try_from(octets).unwrap_or(u64::MAX);
-        match &mut self.piece {
-            Piece::Direct(rest) => *rest = rest.get(octets..).unwrap_or_default(),
-            Piece::Buffered(start) => *start += octets,
-        }
+        self.piece.start += octets;
     }
 }
 
@@ -311,7 +286,7 @@ pub(crate) fn write_lines<S: Sink>(octets: &[u8], sink: &mut S) {
 
 fn write_changed<F: Form>(content: &[u8], sink: &mut impl Sink) {
     for change in Changes::<F>::new(content) {
-        sink.write(change.clean());
+        sink.write(change.clean);
         sink.write(change.replacement);
     }
 }
@@ -329,10 +304,39 @@ mod tests {
 
     use super::*;
 
-    fn body(canonicalization: Canonicalization, octets: &[u8]) -> Vec<u8> {
+    const BOTH: [Canonicalization; 2] = [Canonicalization::Simple, Canonicalization::Relaxed];
+
+    /// The form by one path, and the line ends as stored.
+    fn body_on(
+        path: Path,
+        canonicalization: Canonicalization,
+        octets: &[u8],
+    ) -> (Vec<u8>, LineEnds) {
+        let mut form = CanonicalBody::on(path, canonicalization, octets);
         let mut out = Vec::new();
-        write_body(canonicalization, octets, &mut out);
-        out
+        let line_ends = write_form(&mut form, &mut out);
+        (out, line_ends)
+    }
+
+    /// The form, which is the same by every path.
+    fn body(canonicalization: Canonicalization, octets: &[u8]) -> Vec<u8> {
+        let (form, line_ends) = body_on(Path::Portable, canonicalization, octets);
+        assert_eq!(
+            line_ends,
+            LineEnds::of(octets),
+            "{:?}",
+            String::from_utf8_lossy(octets)
+        );
+        for path in Path::available() {
+            let other = body_on(path, canonicalization, octets);
+            assert_eq!(
+                other,
+                (form.clone(), line_ends),
+                "{path:?} {:?}",
+                String::from_utf8_lossy(octets)
+            );
+        }
+        form
     }
 
     fn field(name: &str, value: &str) -> String {
@@ -391,7 +395,7 @@ mod tests {
                 let octets: Vec<u8> = (0..length)
                     .map(|place| symbols[number / 5_usize.pow(place) % 5])
                     .collect();
-                for canonicalization in [Canonicalization::Simple, Canonicalization::Relaxed] {
+                for canonicalization in BOTH {
                     assert_eq!(
                         body(canonicalization, &octets),
                         reference(canonicalization, &octets),
@@ -432,14 +436,14 @@ mod tests {
     proptest! {
         #[test]
         fn longer_bodies_equal_the_reference(octets in octets()) {
-            for canonicalization in [Canonicalization::Simple, Canonicalization::Relaxed] {
+            for canonicalization in BOTH {
                 prop_assert_eq!(body(canonicalization, &octets), reference(canonicalization, &octets));
             }
         }
 
         #[test]
         fn canonicalization_is_idempotent(octets in octets()) {
-            for canonicalization in [Canonicalization::Simple, Canonicalization::Relaxed] {
+            for canonicalization in BOTH {
                 let once = body(canonicalization, &octets);
                 prop_assert_eq!(body(canonicalization, &once), once);
             }
@@ -448,7 +452,7 @@ mod tests {
         #[test]
         fn line_ends_make_no_difference(octets in prop::collection::vec(prop::sample::select(b"\n \tabc".to_vec()), 0..300)) {
             let crlf = String::from_utf8(octets.clone()).unwrap().replace('\n', "\r\n");
-            for canonicalization in [Canonicalization::Simple, Canonicalization::Relaxed] {
+            for canonicalization in BOTH {
                 prop_assert_eq!(body(canonicalization, &octets), body(canonicalization, crlf.as_bytes()));
             }
         }
@@ -464,7 +468,7 @@ mod tests {
             ));
             octets.extend_from_slice(if number % 3 == 0 { b"\t\n" } else { b"\r\n" });
         }
-        for canonicalization in [Canonicalization::Simple, Canonicalization::Relaxed] {
+        for canonicalization in BOTH {
             assert_eq!(
                 body(canonicalization, &octets),
                 reference(canonicalization, &octets)

@@ -1,11 +1,11 @@
-//! What each canonicalization changes in a text, found 64 octets at a time.
+//! What canonicalization changes in a header field (RFC 6376 §3.4.1, §3.4.2), found 64 octets at a time.
 //!
-//! The hot loop of the room: everything between two changes goes to the hash as it stands. Of a run of white space the
-//! last octet stays, so that looking two octets ahead decides about each one. Knows octets and their neighbours; must
-//! not know fields, bodies or hashes.
+//! Everything between two changes is taken as it stands. Of a run of white space the last octet stays, so that looking
+//! two octets ahead decides about each one. Knows octets and their neighbours; must not know names of fields or hashes.
+//! Bodies are longer and have their own way: `body_blocks.rs`.
 
 use crate::message::to_usize;
-use crate::octet_classes::{BLOCK, Classes, LineEnds, classify, padded};
+use crate::octet_classes::{BLOCK, Classes, classify, padded};
 
 /// A block and the two octets behind it.
 const WINDOW: usize = BLOCK + 2;
@@ -44,7 +44,7 @@ pub(super) trait Form {
     fn replacement(octet: u8) -> &'static [u8];
 }
 
-/// A bare LF becomes CRLF: all that `simple` changes before the end (RFC 6376 §3.4.1, §3.4.3).
+/// A bare LF becomes CRLF: all that `simple` changes (RFC 6376 §3.4.1).
 pub(super) struct Lines;
 
 impl Form for Lines {
@@ -60,28 +60,7 @@ impl Form for Lines {
     }
 }
 
-/// What `relaxed` changes in a body: a run of white space becomes one space, or nothing before a line end; a bare LF
-/// becomes CRLF (RFC 6376 §3.4.4).
-pub(super) struct RelaxedBody;
-
-impl Form for RelaxedBody {
-    fn find(classes: Classes, around: Neighbours) -> Finds {
-        let blank = classes.space | classes.tab;
-        let line_end = classes.lf | classes.crlf(around.next);
-        let is_followed = around.has_blank() || around.has_line_end();
-        let dropped = blank & ((blank | line_end) >> 1 | u64::from(is_followed) << 63);
-        Finds {
-            dropped,
-            replaced: classes.tab & !dropped | classes.bare_lf(around.previous),
-        }
-    }
-
-    fn replacement(octet: u8) -> &'static [u8] {
-        if octet == b'\n' { b"\r\n" } else { b" " }
-    }
-}
-
-/// What `relaxed` changes in a field's value: as in a body, but folds are white space too (RFC 6376 §3.4.2).
+/// What `relaxed` changes in a field's value: a run of white space and folds becomes one space (RFC 6376 §3.4.2).
 pub(super) struct RelaxedField;
 
 impl Form for RelaxedField {
@@ -103,26 +82,8 @@ impl Form for RelaxedField {
 /// A stretch that stays as it is, and what stands in the place of the octets behind it.
 #[derive(Clone, Copy)]
 pub(super) struct Change<'a> {
-    /// The text from the stretch's first octet on.
-    pub(super) rest: &'a [u8],
-    /// Octets of the stretch.
-    pub(super) length: usize,
+    pub(super) clean: &'a [u8],
     pub(super) replacement: &'static [u8],
-}
-
-impl<'a> Change<'a> {
-    /// Octets that stand for nothing.
-    pub(super) const fn insertion(octets: &'static [u8]) -> Self {
-        Self {
-            rest: &[],
-            length: 0,
-            replacement: octets,
-        }
-    }
-
-    pub(super) fn clean(&self) -> &'a [u8] {
-        self.rest.get(..self.length).unwrap_or_default()
-    }
 }
 
 /// The changes from a text to its form; the last one changes nothing.
@@ -137,8 +98,6 @@ pub(super) struct Changes<'a, F> {
     /// Octets given out.
     done: usize,
     is_finished: bool,
-    /// Of the blocks entered so far.
-    line_ends: LineEnds,
     form: std::marker::PhantomData<F>,
 }
 
@@ -151,16 +110,10 @@ impl<'a, F: Form> Changes<'a, F> {
             finds: Finds::default(),
             done: 0,
             is_finished: false,
-            line_ends: LineEnds::default(),
             form: std::marker::PhantomData,
         };
         changes.enter_block();
         changes
-    }
-
-    /// The line ends of the whole text, once the last change was taken.
-    pub(super) fn line_ends(&self) -> LineEnds {
-        self.line_ends
     }
 
     /// The first octet that does not stay, in this block or a later one.
@@ -189,16 +142,13 @@ impl<'a, F: Form> Changes<'a, F> {
             next,
             second,
         };
-        let classes = classify(&block);
-        self.line_ends.note(classes, around.previous, around.next);
-        self.finds = F::find(classes, around);
+        self.finds = F::find(classify(&block), around);
         [.., self.previous] = block;
     }
 
     fn change(&self, until: usize, replacement: &'static [u8]) -> Change<'a> {
         Change {
-            rest: self.content.get(self.done..).unwrap_or_default(),
-            length: until.saturating_sub(self.done),
+            clean: self.content.get(self.done..until).unwrap_or_default(),
             replacement,
         }
     }
@@ -226,7 +176,7 @@ impl<'a, F: Form> Iterator for Changes<'a, F> {
             self.finds.dropped = dropped & rest;
             let change = self.change(position, b"");
             self.done = position + to_usize(run);
-            if change.length > 0 {
+            if !change.clean.is_empty() {
                 return Some(change);
             }
         }
@@ -244,36 +194,22 @@ mod tests {
     fn written<F: Form>(octets: &[u8]) -> Vec<u8> {
         let changes = Changes::<F>::new(octets);
         changes
-            .flat_map(|change| [change.clean(), change.replacement].concat())
+            .flat_map(|change| [change.clean, change.replacement].concat())
             .collect()
     }
 
-    /// The form of each run of white space and line ends in turn.
-    fn naive(
-        octets: &[u8],
-        is_blank: fn(&[u8]) -> usize,
-        form: fn(&[u8], &[u8]) -> Vec<u8>,
-    ) -> Vec<u8> {
+    /// One space for each run of white space and folds.
+    fn naive(octets: &[u8]) -> Vec<u8> {
         let (mut out, mut rest) = (Vec::new(), octets);
         while let Some((first, tail)) = rest.split_first() {
             let mut length = 0;
-            while is_blank(&rest[length..]) > 0 {
-                length += is_blank(&rest[length..]);
+            while fold(&rest[length..]) > 0 {
+                length += fold(&rest[length..]);
             }
-            if length == 0 {
-                out.push(*first);
-                rest = tail;
-            } else {
-                let (run, after) = rest.split_at(length);
-                out.extend(form(run, after));
-                rest = after;
-            }
+            out.push(if length == 0 { *first } else { b' ' });
+            rest = if length == 0 { tail } else { &rest[length..] };
         }
         out
-    }
-
-    fn wsp(octets: &[u8]) -> usize {
-        usize::from(matches!(octets, [b' ' | b'\t', ..]))
     }
 
     fn fold(octets: &[u8]) -> usize {
@@ -282,11 +218,6 @@ mod tests {
             [b' ' | b'\t' | b'\n', ..] => 1,
             _ => 0,
         }
-    }
-
-    fn body_run(_run: &[u8], after: &[u8]) -> Vec<u8> {
-        let is_line_end = matches!(after, [b'\n', ..] | [b'\r', b'\n', ..]);
-        if is_line_end { vec![] } else { vec![b' '] }
     }
 
     fn with_crlf(octets: &[u8]) -> Vec<u8> {
@@ -306,10 +237,7 @@ mod tests {
             octets in prop::collection::vec(prop::sample::select(b"\r\n\r\n \t  aaaaaaaaaa".to_vec()), 0..300)
         ) {
             prop_assert_eq!(written::<Lines>(&octets), with_crlf(&octets));
-            let body = naive(&with_crlf(&octets), wsp, body_run);
-            prop_assert_eq!(written::<RelaxedBody>(&octets), body);
-            let field = naive(&octets, fold, |_, _| vec![b' ']);
-            prop_assert_eq!(written::<RelaxedField>(&octets), field);
+            prop_assert_eq!(written::<RelaxedField>(&octets), naive(&octets));
         }
     }
 
@@ -317,13 +245,9 @@ mod tests {
     fn a_run_across_blocks_is_one_run() {
         let octets = [&[b'a'; 60][..], &[b' '; 100], b"\r\nb"].concat();
         assert_eq!(
-            written::<RelaxedBody>(&octets),
-            [&[b'a'; 60][..], b"\r\nb"].concat()
-        );
-        assert_eq!(
             written::<RelaxedField>(&octets),
             [&[b'a'; 60][..], b" b"].concat()
         );
-        assert_eq!(written::<RelaxedBody>(b""), b"");
+        assert_eq!(written::<RelaxedField>(b""), b"");
     }
 }

@@ -6,6 +6,7 @@
 
 use std::cmp::Ordering;
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::crypto::{Digest, HashAlgorithm, Hasher};
 use crate::dkim::canonicalization::{
@@ -13,7 +14,7 @@ use crate::dkim::canonicalization::{
 };
 use crate::dkim::hash_work::HashWork;
 use crate::dkim::name_list::NameList;
-use crate::message::{Message, hash_name, to_u32, to_usize};
+use crate::message::{Message, halves, hash_name, is_same_name, to_u32, to_usize};
 
 impl Sink for Hasher {
     fn write(&mut self, octets: &[u8]) {
@@ -23,8 +24,8 @@ impl Sink for Hasher {
 
 /// Octets of a header section whose forms are held in memory to be hashed with others; a larger one is streamed.
 const STAGED_HEADER_LIMIT: usize = 64 << 10;
-/// Room for a usual form, so that it grows without moving.
-const USUAL_FORM_OCTETS: usize = 4096;
+/// Room for the fields of a usual list.
+const USUAL_NAMES: usize = 24;
 
 /// The signature field that is being checked: it comes last, without its signature.
 #[derive(Clone, Debug)]
@@ -54,6 +55,9 @@ pub(crate) struct Selection {
 #[derive(Default)]
 pub(crate) struct CanonicalFields {
     index: Option<FieldIndex>,
+    /// The last list and what it selected where the signature field under check is no candidate: the sets of a chain
+    /// often sign the same names.
+    last: Option<(NameList, Arc<Selection>)>,
     /// Relaxed forms with their CRLF, one after the other.
     relaxed: Vec<u8>,
     /// Where each field's form stands in `relaxed`; empty = not made yet.
@@ -66,7 +70,7 @@ pub(crate) struct CanonicalFields {
 pub(crate) struct StagedForm {
     /// Position of the signature field.
     own: usize,
-    selection: Selection,
+    selection: Arc<Selection>,
     octets: Vec<u8>,
     digest: Option<Digest>,
 }
@@ -85,13 +89,27 @@ impl StagedForm {
 
 impl CanonicalFields {
     /// Selects the fields that `names` (lower case) mean for the signature field at `own`.
-    pub(crate) fn select(&mut self, message: &Message, names: &NameList, own: usize) -> Selection {
+    pub(crate) fn select(
+        &mut self,
+        message: &Message,
+        names: &NameList,
+        own: usize,
+    ) -> Arc<Selection> {
         if let Some(form) = self.staged.iter().find(|form| form.own == own) {
-            return form.selection.clone();
+            return Arc::clone(&form.selection);
         }
-        self.index
-            .get_or_insert_with(|| FieldIndex::new(message))
-            .select(message, names, own)
+        let index = self.index.get_or_insert_with(|| FieldIndex::new(message));
+        let own_group = index.find(message, name_at(message, to_u32(own)));
+        if let Some((known, selection)) = &self.last
+            && known == names
+            && !index.is_listed(own_group)
+        {
+            return Arc::clone(selection);
+        }
+        let selection = Arc::new(index.select(message, names, own, own_group));
+        let is_candidate = index.is_listed(own_group);
+        self.last = (!is_candidate).then(|| (names.clone(), Arc::clone(&selection)));
+        selection
     }
 
     /// The hash over the selected fields and the signature field itself.
@@ -131,7 +149,11 @@ impl CanonicalFields {
             return;
         }
         let selection = self.select(message, names, own.position);
-        let mut octets = Vec::with_capacity(USUAL_FORM_OCTETS);
+        let positions = selection.positions.iter().chain([&own.position]);
+        let fields = positions.filter_map(|position| message.fields().get(*position));
+        // No form is longer than what is stored, but for one octet where a line ends by a bare LF.
+        let room = fields.map(|field| message.raw(field).len() + 2).sum();
+        let mut octets = Vec::with_capacity(room);
         for position in &selection.positions {
             self.write_field(message, *position, canonicalization, &mut octets);
         }
@@ -175,6 +197,8 @@ impl CanonicalFields {
             Canonicalization::Relaxed => {
                 if self.ranges.is_empty() {
                     self.ranges.resize(message.fields().len(), (0, 0));
+                    let room = message.header().len().min(STAGED_HEADER_LIMIT);
+                    self.relaxed.reserve(room);
                 }
                 let Some(range) = self.ranges.get_mut(position) else {
                     return;
@@ -226,15 +250,21 @@ pub(crate) fn write_own_field(
 struct FieldIndex {
     /// Positions; those of one group stand together in ascending order.
     positions: Vec<u32>,
-    /// Groups in the order of [`Group::hash`] and lower-case name.
+    /// Hashes of the groups' names, ascending.
+    hashes: Vec<u32>,
+    /// Groups in the order of their hash and lower-case name.
     groups: Vec<Group>,
+    from: Option<usize>,
+    subject: Option<usize>,
+    content_type: Option<usize>,
 }
 
 /// All fields of one name, as a range of [`FieldIndex::positions`].
 struct Group {
-    hash: u32,
     start: u32,
     end: u32,
+    /// How often the list that was looked at last names it.
+    listed: u32,
 }
 
 impl FieldIndex {
@@ -247,35 +277,45 @@ impl FieldIndex {
             .collect();
         keys.sort_unstable();
         let mut index = Self {
-            positions: Vec::with_capacity(keys.len()),
+            positions: keys.iter().map(|key| halves(*key).0).collect(),
+            hashes: Vec::with_capacity(keys.len()),
             groups: Vec::with_capacity(keys.len()),
+            from: None,
+            subject: None,
+            content_type: None,
         };
+        let mut start = 0;
         for run in keys.chunk_by(|key, next| key >> 32 == next >> 32) {
-            index.add_run(message, run);
+            let hash = run.first().map_or(0, |key| halves(*key).1);
+            index.add_run(message, hash, start..start + run.len());
+            start += run.len();
         }
+        index.from = index.find(message, b"from");
+        index.subject = index.find(message, b"subject");
+        index.content_type = index.find(message, b"content-type");
         index
     }
 
     /// Adds fields whose names have one hash: one group, unless somebody made names collide.
-    fn add_run(&mut self, message: &Message, run: &[u64]) {
-        let hash = run.first().map_or(0, |key| low_half(key >> 32));
-        let mut positions: Vec<u32> = run.iter().map(|key| low_half(*key)).collect();
+    fn add_run(&mut self, message: &Message, hash: u32, run: Range<usize>) {
+        let mut start = to_u32(run.start);
+        let Some(positions) = self.positions.get_mut(run) else {
+            return;
+        };
         let name = |position: &u32| name_at(message, *position);
-        let is_one_name = positions
-            .iter()
-            .zip(positions.iter().skip(1))
-            .all(|(one, next)| name(one).eq_ignore_ascii_case(name(next)));
-        if !is_one_name {
+        let is_same = |one: &u32, next: &u32| is_same_name(name(one), name(next));
+        if !positions.is_sorted_by(is_same) {
             positions.sort_by(|one, other| compare_names(name(one), name(other)));
         }
-        for group in positions.chunk_by(|one, next| name(one).eq_ignore_ascii_case(name(next))) {
-            let start = to_u32(self.positions.len());
-            self.positions.extend_from_slice(group);
+        for group in positions.chunk_by(is_same) {
+            let end = start.saturating_add(to_u32(group.len()));
+            self.hashes.push(hash);
             self.groups.push(Group {
-                hash,
                 start,
-                end: to_u32(self.positions.len()),
+                end,
+                listed: 0,
             });
+            start = end;
         }
     }
 
@@ -285,69 +325,97 @@ impl FieldIndex {
             .unwrap_or_default()
     }
 
-    /// Number of the group of this lower-case name.
-    fn find(&self, message: &Message, name: &[u8]) -> Option<usize> {
-        let hash = hash_name(name);
-        let compare = |group: &Group| {
-            group.hash.cmp(&hash).then_with(|| {
-                let first = self.members(group).first().copied().unwrap_or(u32::MAX);
-                let first = name_at(message, first);
-                // Equal hashes are nearly always equal names.
-                if first.eq_ignore_ascii_case(name) {
-                    return Ordering::Equal;
-                }
-                compare_names(first, name)
-            })
-        };
-        self.groups.binary_search_by(compare).ok()
+    fn first_name<'a>(&self, message: &'a Message, number: usize) -> &'a [u8] {
+        let group = self.groups.get(number);
+        let first = group.and_then(|group| self.members(group).first());
+        first.map_or(&[], |first| name_at(message, *first))
     }
 
-    fn select(&self, message: &Message, names: &NameList, own: usize) -> Selection {
-        let mut listed = vec![0_usize; self.groups.len()];
-        let mut selection = Selection::default();
+    /// Number of the group of this name.
+    fn find(&self, message: &Message, name: &[u8]) -> Option<usize> {
+        let hash = hash_name(name);
+        let number = self.hashes.partition_point(|other| *other < hash);
+        if *self.hashes.get(number)? != hash {
+            return None;
+        }
+        // Equal hashes are nearly always equal names.
+        if is_same_name(self.first_name(message, number), name) {
+            return Some(number);
+        }
+        let alike = self.hashes.get(number..)?;
+        let count = alike.partition_point(|other| *other == hash);
+        let groups = self.groups.get(number..number + count)?;
+        let found = groups.binary_search_by(|group| {
+            let first = self.members(group).first().copied().unwrap_or(u32::MAX);
+            compare_names(name_at(message, first), name)
+        });
+        found.ok().map(|place| number + place)
+    }
+
+    /// True when the list that was looked at last names this group.
+    fn is_listed(&self, number: Option<usize>) -> bool {
+        let group = number.and_then(|number| self.groups.get(number));
+        group.is_some_and(|group| group.listed > 0)
+    }
+
+    fn select(
+        &mut self,
+        message: &Message,
+        names: &NameList,
+        own: usize,
+        own_group: Option<usize>,
+    ) -> Selection {
+        for group in &mut self.groups {
+            group.listed = 0;
+        }
+        let (mut positions, mut from_listed) = (Vec::with_capacity(USUAL_NAMES), 0_u32);
         for name in names.names() {
+            from_listed = from_listed.saturating_add(u32::from(name == "from"));
             // RFC 6376 §3.5: a name that the message does not hold contributes nothing.
             let Some(number) = self.find(message, name.as_bytes()) else {
                 continue;
             };
-            let (Some(group), Some(count)) = (self.groups.get(number), listed.get_mut(number))
-            else {
+            let Some(group) = self.groups.get_mut(number) else {
                 continue;
             };
-            selection
-                .positions
-                .extend(nth_from_bottom(self.members(group), *count, own));
-            *count += 1;
+            let count = group.listed;
+            group.listed = count.saturating_add(1);
+            let own = (own_group == Some(number)).then_some(own);
+            let range = to_usize(group.start)..to_usize(group.end);
+            let members = self.positions.get(range).unwrap_or_default();
+            positions.extend(nth_from_bottom(members, to_usize(count), own));
         }
-        let present = |number: usize| {
-            let members = self
-                .groups
-                .get(number)
-                .map_or(&[][..], |group| self.members(group));
-            members.len() - usize::from(rank_of(members, own).is_some())
-        };
-        let is_left = |name: &[u8]| {
-            self.find(message, name)
-                .is_some_and(|number| listed.get(number) == Some(&0))
-        };
-        selection.leaves_subject = is_left(b"subject");
-        selection.leaves_content_type = is_left(b"content-type");
-        let from_listed = names.names().filter(|name| *name == "from").count();
-        let from_present = self.find(message, b"from").map_or(0, present);
-        selection.is_from_oversigned = from_listed > from_present;
-        selection.leaves_duplicate = listed
-            .iter()
-            .enumerate()
-            .any(|(number, count)| *count > 0 && *count < present(number));
-        selection
+        Selection {
+            positions,
+            leaves_duplicate: self.leaves_duplicate(own_group),
+            is_from_oversigned: from_listed > self.present(self.from, own_group),
+            leaves_subject: self.subject.is_some() && !self.is_listed(self.subject),
+            leaves_content_type: self.content_type.is_some() && !self.is_listed(self.content_type),
+        }
+    }
+
+    /// Candidates of a group: the field under check is none.
+    fn present(&self, number: Option<usize>, own_group: Option<usize>) -> u32 {
+        let group = number.and_then(|number| self.groups.get(number));
+        let count = group.map_or(0, |group| group.end - group.start);
+        count.saturating_sub(u32::from(number.is_some() && number == own_group))
+    }
+
+    fn leaves_duplicate(&self, own_group: Option<usize>) -> bool {
+        let mut groups = self.groups.iter().enumerate();
+        groups.any(|(number, group)| {
+            group.listed > 0
+                && group.listed < group.end - group.start
+                && group.listed < self.present(Some(number), own_group)
+        })
     }
 }
 
 /// RFC 6376 §5.4.2: each further mention of a name means the next field of that name from the bottom up; the field
 /// under check is no candidate (RFC 6376 §3.5).
-fn nth_from_bottom(members: &[u32], count: usize, own: usize) -> Option<usize> {
+fn nth_from_bottom(members: &[u32], count: usize, own: Option<usize>) -> Option<usize> {
     let index = members.len().checked_sub(count + 1)?;
-    let index = match rank_of(members, own) {
+    let index = match own.and_then(|own| rank_of(members, own)) {
         Some(rank) if index <= rank => index.checked_sub(1)?,
         _ => index,
     };
@@ -368,10 +436,6 @@ fn compare_names(one: &[u8], other: &[u8]) -> Ordering {
     one.iter().map(lower).cmp(other.iter().map(lower))
 }
 
-fn low_half(key: u64) -> u32 {
-    u32::try_from(key & u64::from(u32::MAX)).unwrap_or(u32::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
@@ -382,7 +446,7 @@ mod tests {
         Message::parse(Bytes::from(format!("{header}\r\n")))
     }
 
-    fn select(message: &Message, names: &[&str], own: usize) -> Selection {
+    fn select(message: &Message, names: &[&str], own: usize) -> Arc<Selection> {
         let names: NameList = names.iter().map(|name| name.as_bytes()).collect();
         CanonicalFields::default().select(message, &names, own)
     }
@@ -435,13 +499,28 @@ mod tests {
     }
 
     #[test]
+    fn rfc6376_5_4_2_a_list_that_is_known_selects_the_same_for_another_signature() {
+        let message = message(HEADER);
+        let list = |names: &[&str]| names.iter().map(|name| name.as_bytes()).collect();
+        let lists: [NameList; 3] = [list(&["from", "b"]), list(&["a", "a", "a"]), list(&["x"])];
+        let mut fields = CanonicalFields::default();
+        for names in lists.iter().flat_map(|names| [names; 8]).chain(&lists) {
+            for own in [0, 2, 5, 1, 1, 4, usize::MAX] {
+                let alone = CanonicalFields::default().select(&message, names, own);
+                assert_eq!(
+                    fields.select(&message, names, own),
+                    alone,
+                    "{names:?} {own}"
+                );
+            }
+        }
+    }
+
+    #[test]
     fn names_that_collide_are_told_apart() {
-        assert_eq!(hash_name(b"mqgnyuot"), hash_name(b"gpiwzhpy"));
-        let message =
-            message("mqgnyuot: 0\r\ngpiwzhpy: 1\r\nMqgnyuot: 2\r\nGPIWZHPY: 3\r\nx: 4\r\n");
-        let names = [
-            "gpiwzhpy", "mqgnyuot", "gpiwzhpy", "mqgnyuot", "mqgnyuot", "x",
-        ];
+        assert_eq!(hash_name(b"xdkidyx"), hash_name(b"gcgqgun"));
+        let message = message("xdkidyx: 0\r\ngcgqgun: 1\r\nXdkidyx: 2\r\nGCGQGUN: 3\r\nx: 4\r\n");
+        let names = ["gcgqgun", "xdkidyx", "gcgqgun", "xdkidyx", "xdkidyx", "x"];
         assert_eq!(
             select(&message, &names, usize::MAX).positions,
             [3, 2, 1, 0, 4]
@@ -527,9 +606,9 @@ mod tests {
         crate::dkim::hash_work::compute(work);
         assert_eq!(fields.open().count(), 0);
         assert!(fields.staged[0].octets.is_empty());
-        let positions = fields.select(&message, &names, 3).positions;
+        let positions = &fields.select(&message, &names, 3).positions;
         let digest = |fields: &mut CanonicalFields, algorithm| {
-            fields.digest(&message, &positions, &own, relaxed, algorithm)
+            fields.digest(&message, positions, &own, relaxed, algorithm)
         };
         for algorithm in [HashAlgorithm::Sha256, HashAlgorithm::Sha1] {
             let alone = digest(&mut CanonicalFields::default(), algorithm);

@@ -122,10 +122,10 @@ impl KeyRecord {
         // RFC 6376 §3.6.1: p= is required; a wildcard's SPF text has none (RFC 6376 §6.1.2).
         let data = tags.value(b"p").ok_or(DkimReason::KeyMalformed)?;
         // RFC 6376 §3.6.1: v= comes first if at all, and is compared as a string.
-        match tags.tags().iter().position(|tag| tag.name == b"v") {
-            Some(0) if tags.value(b"v") != Some(b"DKIM1") => return Err(DkimReason::KeyVersion),
-            None | Some(0) => {}
-            Some(_) => return Err(DkimReason::KeyMalformed),
+        match tags.value(b"v") {
+            Some(_) if !tags.begins_with(b"v") => return Err(DkimReason::KeyMalformed),
+            Some(version) if version != b"DKIM1" => return Err(DkimReason::KeyVersion),
+            Some(_) | None => {}
         }
         let hashes = read_words(&tags, b"h")?;
         let services = read_words(&tags, b"s")?;

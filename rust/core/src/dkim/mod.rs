@@ -6,7 +6,9 @@
 //! A field becomes a [`signature`], an answer [`key_record`]s, and [`verify`] says what both are worth together.
 
 mod algorithm;
+mod body_blocks;
 mod body_hash;
+mod body_paths;
 pub(crate) mod canonicalization;
 mod changes;
 mod evidence;

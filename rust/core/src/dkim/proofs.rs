@@ -55,7 +55,9 @@ impl Proofs {
         let (Some(digest), Ok(records)) = (digest, key_records(entry)) else {
             return;
         };
-        let is_usable = |key: &PublicKey| matches!(key, PublicKey::Rsa(_)) && is_computable(key);
+        // A key that gains nothing waits for its turn: it may be one of those that cost much, and budgets count them.
+        let gains = |key: &PublicKey| matches!(key, PublicKey::Rsa(key) if key.gains_together());
+        let is_usable = |key: &PublicKey| is_computable(key) && gains(key);
         let record = records.records().iter().position(|record| {
             let key = record.key_for(hash.algorithm, has_auid_below);
             key.is_ok_and(is_usable)

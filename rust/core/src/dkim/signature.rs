@@ -7,6 +7,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use memchr::{memchr, memchr_iter};
+
 use crate::crypto::HashAlgorithm;
 use crate::dkim::DkimReason;
 use crate::dkim::algorithm::Algorithm;
@@ -100,44 +102,94 @@ pub(crate) fn read(
     let Some(field) = message.fields().get(position) else {
         return (Facts::default(), Err(DkimReason::TagListMalformed));
     };
-    let tags = TagList::parse(message.value(field));
-    let facts = Facts::read(&tags, kind);
-    let signature = check(&tags, &facts, kind, position);
+    read_tags(&TagList::parse(message.value(field)), position, kind)
+}
+
+/// The same of tags that have been read.
+pub(crate) fn read_tags(
+    tags: &TagList<'_>,
+    position: usize,
+    kind: SignatureKind,
+) -> (Facts, Result<Signature, DkimReason>) {
+    let signer = Signer::read(tags);
+    let facts = Facts::read(tags, &signer, kind);
+    let signature = check(tags, &signer, &facts, kind, position);
     (facts, signature)
+}
+
+/// `d=` and `s=`, as far as they can be read.
+pub(crate) struct Signer<'a> {
+    pub(crate) domain: Option<Domain>,
+    /// As written, and as a name.
+    selector: Option<(&'a [u8], Domain)>,
+}
+
+impl<'a> Signer<'a> {
+    pub(crate) fn read(tags: &TagList<'a>) -> Self {
+        Self {
+            domain: tags.value(b"d").and_then(read_domain),
+            selector: tags.value(b"s").and_then(read_selector),
+        }
+    }
+
+    /// `s=` as written.
+    pub(crate) fn selector_text(&self) -> Option<String> {
+        self.selector.as_ref().map(|(text, _)| to_text(text))
+    }
+
+    /// Where the key is published (RFC 6376 §3.6.2.1); U-labels become A-labels (RFC 8616 §5).
+    fn key_name(&self) -> Result<Domain, DkimReason> {
+        let domain = self.domain.as_ref().ok_or(DkimReason::DomainInvalid)?;
+        let selector = self.selector.as_ref().map(|(_, name)| name.as_str());
+        let name = selector.and_then(|selector| domain.prepend(&[selector, "_domainkey"]));
+        name.ok_or(DkimReason::SelectorInvalid)
+    }
 }
 
 impl Facts {
     /// Reads what is unambiguous, also where something else is broken.
-    pub(crate) fn read(tags: &TagList<'_>, kind: SignatureKind) -> Self {
-        let domain = tags.value(b"d").and_then(read_domain);
-        let is_readable = tags.problem().is_none();
-        let auid = match tags.value(b"i") {
-            _ if kind == SignatureKind::ArcMessage => None,
-            Some(value) => read_auid(value).map(|(auid, _)| auid),
-            // RFC 6376 §6.1.1: without i= behave as if it were "@d".
-            None if is_readable => domain.as_ref().map(|domain| format!("@{domain}")),
-            None => None,
-        };
+    fn read(tags: &TagList<'_>, signer: &Signer<'_>, kind: SignatureKind) -> Self {
         let time = |name: &[u8]| {
             let number = read_number(tags.value(name)?, TIME_DIGIT_LIMIT)?;
             i64::try_from(number).ok()
         };
+        let shared = Self {
+            domain: signer.domain.clone(),
+            signed_headers: tags.value(b"h").map(read_names).unwrap_or_default(),
+            signed_at: time(b"t"),
+            expires_at: time(b"x"),
+            ..Self::default()
+        };
+        match kind {
+            // A row shows nothing more of it.
+            SignatureKind::ArcMessage => shared,
+            SignatureKind::Dkim => shared.with_shown(tags, signer),
+        }
+    }
+
+    /// What only a row of `dkim` shows.
+    fn with_shown(self, tags: &TagList<'_>, signer: &Signer<'_>) -> Self {
+        let is_readable = tags.problem().is_none();
+        let auid = match tags.value(b"i") {
+            Some(value) => read_auid(value).map(|(auid, _)| auid),
+            // RFC 6376 §6.1.1: without i= behave as if it were "@d".
+            None if is_readable => signer
+                .domain
+                .as_ref()
+                .map(|domain| ["@", domain.as_str()].concat()),
+            None => None,
+        };
+        let default = SignatureKind::Dkim.default_canonicalization();
         Self {
-            signature_text: match kind {
-                SignatureKind::Dkim => tags.value(b"b").and_then(base64_text),
-                SignatureKind::ArcMessage => None,
-            },
-            selector: tags.value(b"s").and_then(read_selector).map(to_text),
+            selector: signer.selector_text(),
             auid,
             algorithm: tags.value(b"a").map(lower_case_name),
             canonicalization: match tags.value(b"c") {
                 Some(value) => Some(both_halves(value)),
-                None => is_readable.then(|| both_halves(kind.default_canonicalization())),
+                None => is_readable.then(|| both_halves(default)),
             },
-            signed_headers: tags.value(b"h").map(read_names).unwrap_or_default(),
-            signed_at: time(b"t"),
-            expires_at: time(b"x"),
-            domain,
+            signature_text: tags.value(b"b").and_then(base64_text),
+            ..self
         }
     }
 }
@@ -145,6 +197,7 @@ impl Facts {
 /// RFC 6376 §6.1.1: any inconsistency makes the field useless; the first one found is the reason.
 fn check(
     tags: &TagList<'_>,
+    signer: &Signer<'_>,
     facts: &Facts,
     kind: SignatureKind,
     position: usize,
@@ -162,7 +215,7 @@ fn check(
     if required.iter().any(|name| tags.value(name).is_none()) {
         return Err(DkimReason::TagMissing);
     }
-    let hash = read_signed_hash(tags, facts, position)?;
+    let hash = read_signed_hash(tags, signer, position)?;
     let (header, body) =
         read_canonicalization(tags.value(b"c").unwrap_or(kind.default_canonicalization()))?;
     check_query_methods(tags.value(b"q").unwrap_or(b"dns/txt"))?;
@@ -217,7 +270,7 @@ fn lower_case_name(name: &[u8]) -> Cow<'static, str> {
 /// `a=`, `b=`, `d=` and `s=`, which must be present.
 pub(crate) fn read_signed_hash(
     tags: &TagList<'_>,
-    facts: &Facts,
+    signer: &Signer<'_>,
     position: usize,
 ) -> Result<SignedHash, DkimReason> {
     let value = |name: &[u8]| tags.value(name).ok_or(DkimReason::TagMissing);
@@ -225,23 +278,18 @@ pub(crate) fn read_signed_hash(
     // RFC 6376 §3.3.4: an algorithm that is not known makes the signature unusable.
     let algorithm = Algorithm::from_name(value(b"a")?).ok_or(DkimReason::AlgorithmUnsupported)?;
     let octets = decode_base64(signature.value).ok_or(DkimReason::SignatureEncoding)?;
-    let domain = facts.domain.as_ref().ok_or(DkimReason::DomainInvalid)?;
-    let selector = read_selector(value(b"s")?).ok_or(DkimReason::SelectorInvalid)?;
+    if signer.domain.is_some() {
+        value(b"s")?;
+    }
     Ok(SignedHash {
         algorithm,
         octets,
-        key_name: key_name(selector, domain).ok_or(DkimReason::SelectorInvalid)?,
+        key_name: signer.key_name()?,
         own: OwnField {
             position,
             signature_span: signature.span.clone(),
         },
     })
-}
-
-/// Where the key is published (RFC 6376 §3.6.2.1); U-labels become A-labels (RFC 8616 §5).
-fn key_name(selector: &[u8], domain: &Domain) -> Option<Domain> {
-    let selector = Domain::parse_host(std::str::from_utf8(selector).ok()?)?;
-    domain.prepend("_domainkey")?.prepend(selector.as_str())
 }
 
 /// `d=`: two or more labels of letters, digits and hyphens, no final dot (RFC 6376 §3.5).
@@ -250,23 +298,24 @@ pub(crate) fn read_domain(value: &[u8]) -> Option<Domain> {
         return None;
     }
     let domain = Domain::parse_host(std::str::from_utf8(value).ok()?)?;
-    let is_sub_domain = |label: &str| {
-        let is_let_dig =
-            |octet: Option<u8>| octet.is_some_and(|octet| octet.is_ascii_alphanumeric());
-        is_let_dig(label.bytes().next())
-            && is_let_dig(label.bytes().next_back())
-            && !label.contains('_')
-    };
-    (domain.label_count() >= 2 && domain.labels().all(is_sub_domain)).then_some(domain)
+    let name = domain.as_str().as_bytes();
+    // A label with a hyphen at an end has it beside a dot or at an end of the name.
+    let is_edge = |octet: Option<&u8>| matches!(octet, Some(b'.') | None);
+    let has_bare_hyphen = memchr_iter(b'-', name).any(|position| {
+        let before = position.checked_sub(1).and_then(|before| name.get(before));
+        is_edge(before) || is_edge(name.get(position + 1))
+    });
+    let is_sub_domains = !has_bare_hyphen && memchr(b'_', name).is_none();
+    (is_sub_domains && memchr(b'.', name).is_some()).then_some(domain)
 }
 
-/// `s=` as written, if it is a name (RFC 6376 §3.1).
+/// `s=` as written and as a name (RFC 6376 §3.1).
 ///
 /// Deviation: an underscore is accepted, because published selectors have it (`susede2_ed25519`).
-pub(crate) fn read_selector(value: &[u8]) -> Option<&[u8]> {
+fn read_selector(value: &[u8]) -> Option<(&[u8], Domain)> {
     let text = std::str::from_utf8(value).ok()?;
-    let is_name = !value.ends_with(b".") && Domain::parse_host(text).is_some();
-    is_name.then_some(value)
+    let name = Domain::parse_host(text).filter(|_| !value.ends_with(b"."))?;
+    Some((value, name))
 }
 
 /// `c=` (RFC 6376 §3.5), compared without case.
@@ -342,11 +391,14 @@ fn read_names(value: &[u8]) -> NameList {
     if has_too_many_names(value) {
         return NameList::default();
     }
-    colon_list(value).collect()
+    NameList::read(value)
 }
 
 fn has_too_many_names(value: &[u8]) -> bool {
-    colon_list(value).nth(SIGNED_NAME_LIMIT).is_some()
+    // One name more than colons.
+    memchr_iter(b':', value)
+        .nth(SIGNED_NAME_LIMIT - 1)
+        .is_some()
 }
 
 /// `h=`: field names (RFC 6376 §3.5), one of them From (RFC 6376 §6.1.1).
@@ -357,14 +409,18 @@ fn check_signed_names(value: &[u8], facts: &Facts, kind: SignatureKind) -> Resul
     if has_too_many_names(value) {
         return Err(DkimReason::LimitExceeded);
     }
-    let is_dkim = kind == SignatureKind::Dkim;
+    let names = &facts.signed_headers;
     // RFC 5322 §2.2: a field name is printable ASCII without the colon.
-    let is_field_name =
-        |name: &[u8]| name.iter().all(u8::is_ascii_graphic) && !(name.is_empty() && is_dkim);
-    if !colon_list(value).all(is_field_name) {
+    if !names.is_printable() {
         return Err(DkimReason::SignedHeadersInvalid);
     }
-    if is_dkim && !facts.signed_headers.names().any(|name| name == "from") {
+    if kind == SignatureKind::ArcMessage {
+        return Ok(());
+    }
+    if names.names().any(str::is_empty) {
+        return Err(DkimReason::SignedHeadersInvalid);
+    }
+    if !names.names().any(|name| name == "from") {
         return Err(DkimReason::FromUnsigned);
     }
     Ok(())

@@ -35,7 +35,7 @@ struct Listed {
     facts: Facts,
     signature: Result<Signature, DkimReason>,
     /// Made when a signature is examined.
-    selection: Option<Selection>,
+    selection: Option<Arc<Selection>>,
     known: Option<Known>,
 }
 
@@ -146,7 +146,7 @@ impl Signatures {
         let listed = self.listed.iter().flatten().enumerate();
         listed.filter_map(|(index, listed)| {
             let signature = listed.signature.as_ref().ok()?;
-            Some((index, signature, listed.selection.as_ref()?))
+            Some((index, signature, listed.selection.as_deref()?))
         })
     }
 }
@@ -162,7 +162,7 @@ fn list(
     let examined = choose(message, positions, limit, author);
     // Every field that is examined is listed, then as many of the others as fit, all in header order.
     let mut others = LISTED_LIMIT.saturating_sub(examined.len());
-    let mut listed = Vec::new();
+    let mut listed = Vec::with_capacity(positions.len().min(LISTED_LIMIT));
     for position in positions {
         let is_examined = examined.binary_search(position).is_ok();
         if !is_examined && others == 0 {
@@ -221,14 +221,18 @@ fn choose(
 
 /// The answers for all keys that are needed, in order; all are asked for before one that is missing counts.
 fn ask_keys(listed: &[Listed], answers: &Answers<'_>) -> Result<Vec<Option<Arc<Entry>>>, Pending> {
-    let asked: Vec<_> = listed
-        .iter()
-        .map(|listed| match &listed.signature {
-            Ok(signature) => answers.txt(&signature.hash.key_name).map(Some),
-            Err(_) => Ok(None),
-        })
-        .collect();
-    asked.into_iter().collect()
+    let (mut entries, mut is_missing) = (Vec::with_capacity(listed.len()), false);
+    for listed in listed {
+        let signature = listed.signature.as_ref().ok();
+        let asked = signature.map(|signature| answers.txt(&signature.hash.key_name));
+        is_missing |= matches!(asked, Some(Err(Pending)));
+        entries.push(asked.and_then(Result::ok));
+    }
+    if is_missing {
+        Err(Pending)
+    } else {
+        Ok(entries)
+    }
 }
 
 /// The key records of an answer, parsed once for everyone who uses it.

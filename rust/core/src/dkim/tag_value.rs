@@ -14,25 +14,24 @@ use crate::tag_list::{is_fws, trim_fws};
 /// that no encoder leaves behind (otherwise several texts would stand for one signature).
 pub(crate) fn decode_base64(text: &[u8]) -> Option<Vec<u8>> {
     let mut octets = Vec::with_capacity(text.len() / 4 * 3 + 3);
-    let (mut group, mut digits, mut padding) = (0_u32, 0_u32, 0_u32);
+    let (mut group, mut digits, mut padding) = (0_u32, 0_usize, 0_u32);
     let mut rest = text;
     while let Some((octet, tail)) = rest.split_first() {
-        // Four digits at once wherever a quantum begins: nearly everywhere.
-        let is_start = digits % 4 == 0 && padding == 0;
-        if let Some((quantum, behind)) = rest.split_first_chunk::<4>()
-            && is_start
-            && let Some(three) = base64::quantum(*quantum)
-        {
-            octets.extend_from_slice(&three);
-            digits += 4;
-            rest = behind;
-            continue;
-        }
-        rest = tail;
         let octet = *octet;
         if is_fws(octet) {
+            rest = tail;
             continue;
         }
+        // Four digits at once wherever a quantum begins: nearly everywhere.
+        if digits % 4 == 0 && padding == 0 {
+            let done = base64::decode_quanta(rest, &mut octets);
+            if done > 0 {
+                digits += done;
+                rest = rest.get(done..).unwrap_or_default();
+                continue;
+            }
+        }
+        rest = tail;
         if octet == b'=' {
             padding += 1;
             continue;
@@ -72,8 +71,19 @@ pub(crate) fn decode_base64(text: &[u8]) -> Option<Vec<u8>> {
 /// The characters of a `base64string` without the white space between them; `None` when there are others, or none.
 pub(crate) fn base64_text(value: &[u8]) -> Option<Arc<str>> {
     let mut octets = Vec::with_capacity(value.len());
-    for part in value.split(|octet| is_fws(*octet)) {
-        octets.extend_from_slice(part);
+    let mut rest = value;
+    loop {
+        // Nothing below a space is a character of base64, so one comparison finds where white space may be.
+        let end = rest.iter().position(|octet| *octet <= b' ');
+        let (line, tail) = rest.split_at_checked(end.unwrap_or(rest.len()))?;
+        octets.extend_from_slice(line);
+        let Some((octet, tail)) = tail.split_first() else {
+            break;
+        };
+        if !is_fws(*octet) {
+            return None;
+        }
+        rest = tail;
     }
     let text = std::str::from_utf8(&octets).ok();
     text.filter(|text| base64::is_text(text.as_bytes()))

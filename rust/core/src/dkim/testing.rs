@@ -197,7 +197,7 @@ fn header_input(message: &str, names: &[String], canonicalization: Canonicalizat
     let names = names.iter().map(String::as_bytes).collect();
     let selection = fields.select(&message, &names, 0);
     let mut input = Vec::new();
-    for position in selection.positions {
+    for position in selection.positions.iter().copied() {
         fields.write_field(&message, position, canonicalization, &mut input);
     }
     crate::dkim::header_hash::write_own_field(&message, &own, canonicalization, &mut input);

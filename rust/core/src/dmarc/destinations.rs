@@ -81,7 +81,7 @@ pub fn accepts_reports(
         Ok(false) => {}
     }
     // RFC 9990 §4 steps 2 to 4.
-    let Some(question) = host.prepend(&format!("{policy_domain}._report._dmarc")) else {
+    let Some(question) = host.prepend(&[policy_domain.as_str(), "_report", "_dmarc"]) else {
         return no(DmarcReason::NameTooLong);
     };
     let entry = answers.txt(&question)?;

@@ -211,10 +211,14 @@ impl<'a> Evaluation<'a> {
         if passed().any(|domain| domain == author) {
             return Ok(Ok(true));
         }
-        passed().for_each(|domain| organizations.expect(author, domain, mode));
         let mut outcome = Ok(false);
         for domain in passed() {
-            match organizations.are_aligned(author, domain, mode)? {
+            let aligned = organizations.are_aligned(author, domain, mode);
+            if aligned.is_err() {
+                // Another round is needed anyway: it may as well bring what the other identifiers need.
+                passed().for_each(|domain| organizations.expect(author, domain, mode));
+            }
+            match aligned? {
                 Ok(true) => return Ok(Ok(true)),
                 Ok(false) => {}
                 Err(reason) => outcome = outcome.and(Err(reason)),

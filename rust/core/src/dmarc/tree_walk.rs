@@ -47,9 +47,10 @@ impl TreeWalk {
             found: Vec::new(),
             discarded: None,
         };
-        expect(answers, start);
         for name in targets(start) {
-            match publication(answers, &name)? {
+            // One that is missing costs a round anyway: it may as well bring the rest of the walk.
+            let found = publication(answers, &name).inspect_err(|_| expect(answers, start))?;
+            match found {
                 Publication::Fault(reason) => return Ok(Err(reason)),
                 Publication::Nothing(reason) => walk.discarded = walk.discarded.or(reason),
                 Publication::Record(record) => {
@@ -111,7 +112,7 @@ pub(super) fn targets(start: &Domain) -> impl Iterator<Item = Domain> {
 
 /// Where a name's policy record stands; `None` when the name is too long for one.
 pub(super) fn record_name(name: &Domain) -> Option<Domain> {
-    name.prepend("_dmarc")
+    name.prepend(&["_dmarc"])
 }
 
 /// Asks ahead for a walk: all of it for a short name, the start and the two topmost names of a long one.

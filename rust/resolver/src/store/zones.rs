@@ -170,7 +170,7 @@ impl Zone {
             .filter_map(|count| name.suffix(count))
             .find(|name| self.names.contains(name))?;
         closest
-            .prepend("*")
+            .prepend(&["*"])
             .filter(|wildcard| self.names.contains(wildcard))
     }
 }
