@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from mailauth_fast import RecordedResolver, Verifier
 from mailauth_fast.cli.exits import Exit
 from mailauth_fast.store_rows import Store, StoredRow, seconds, txt, txt_strings
 
@@ -156,6 +157,28 @@ def test_a_cache_of_mailauth_is_imported_without_times(tmp_path: Path) -> None:
     assert (found["b.example", "MX"].rcode, found["b.example", "MX"].data) == ("NOERROR", [])
     assert found["c.example", "TXT"].rcode == "NXDOMAIN"
     assert {row.first_seen for row in rows} == {None}
+
+
+def test_a_complete_cache_of_mailauth_denies_what_it_lacks(tmp_path: Path) -> None:
+    rows = imported(tmp_path, json.dumps(MAILAUTH), "--complete")
+    assert {row.source for row in rows} == {"zone:in.txt"}
+    verifier = Verifier(RecordedResolver(tmp_path / "store.zst"))
+    found = {
+        domain: verifier.check_host("192.0.2.1", "x", f"a@{domain}").reason
+        for domain in ("a.example", "b.example", "z.example", "example.net")
+    }
+    assert found == {
+        "a.example": "matched",
+        "b.example": "no-record",
+        "z.example": "no-domain",
+        "example.net": "no-domain",
+    }
+    for form in ("jsonl", "cof", "csv", "json", "mailauth", "zone"):
+        assert command("dns", "export", tmp_path / "store.zst", "--format", form).returncode == 0
+    keys = tmp_path / "keys.json"
+    keys.write_text(json.dumps(KEYS))
+    done = command("dns", "import", keys, "-o", tmp_path / "other.zst", "--complete")
+    assert "--complete is for mailauth's caches" in done.stderr
 
 
 def test_published_key_archives_keep_their_channels_apart(tmp_path: Path) -> None:

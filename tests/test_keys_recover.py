@@ -120,6 +120,36 @@ def test_a_recovered_key_verifies_the_archive_it_comes_from(tmp_path: Path) -> N
     assert seen == ["recovered:3", START, START + 2 * DAY]
 
 
+def test_keys_that_the_store_holds_are_not_looked_for_again(tmp_path: Path) -> None:
+    needs_gmpy2()
+    old, new = signer("rotated.example"), signer("rotated.example", 512, 17, "new")
+    early = [mail(number, old) for number in range(4)]
+    late = early + [mail(number, new) for number in range(4, 8)]
+    store = tmp_path / "keys.zst"
+    statuses = []
+    for name, mails in (("a.mbox", early), ("a.mbox", early), ("b.mbox", late)):
+        done = command(mbox(tmp_path / name, mails), "-o", store, "--format", "jsonl", "--quiet")
+        row = outcomes(done)["rotated.example"]
+        statuses.append((row["status"], row["pairs"] > 0, len(row["keys"])))
+    assert statuses == [("recovered", True, 1), ("known", False, 0), ("recovered", True, 1)]
+
+
+def test_a_limit_of_time_leaves_names_for_a_resumed_run(tmp_path: Path) -> None:
+    needs_gmpy2()
+    domains = ("a.example", "b.example", "c.example")
+    mails = [mail(number, signer(domain)) for domain in domains for number in range(3)]
+    archive, store = mbox(tmp_path / "a.mbox", mails), tmp_path / "keys.zst"
+    limited = ("-o", store, "--format", "jsonl", "-j1", "--quiet", "--cpu-minutes", "0.000001")
+    done = command(archive, *limited)
+    assert done.returncode == Exit.PARTIAL
+    assert "names left for want of time: 2" in done.stderr
+    assert store.with_name(store.name + SUFFIX).exists()
+    done = command(archive, "-o", store, "--format", "jsonl", "--quiet", "--resume")
+    assert done.returncode == Exit.FINISHED
+    assert {row["status"] for row in outcomes(done).values()} == {"recovered"}
+    assert {*outcomes(done)} == {*domains}
+
+
 def test_rotated_keys_and_altered_headers(tmp_path: Path) -> None:
     needs_gmpy2()
     old, new = signer("rotated.example"), signer("rotated.example", 512, 17, "new")

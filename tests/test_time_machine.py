@@ -16,7 +16,9 @@ from mailauth_fast import (
     Verifier,
     _core,
 )
+from mailauth_fast.explanation import checks
 from mailauth_fast.store_import import Import
+from mailauth_fast.store_rows import day
 
 from tests.keys import ed25519_key
 from tests.signing import Signer, sign
@@ -230,3 +232,20 @@ def test_an_imported_zone_denies_what_it_does_not_hold_and_expands_wildcards(
     assert spf_of("absent.example.com", RECEIVED) == ("none", "no-domain")
     assert spf_of("x.sub.example.com", RECEIVED) == ("temperror", "dns-unknown")
     assert spf_of("absent.example.com", RECEIVED + DAY) == ("temperror", "dns-unknown")
+
+
+@pytest.mark.parametrize(
+    ("days", "told"),
+    [(HERE, ""), (BEFORE, "; last {} before the message"), (AFTER, "; first {} after the message")],
+)
+def test_an_explanation_tells_how_far_a_key_was_from_the_message(
+    tmp_path: Path, days: tuple[int, int], told: str
+) -> None:
+    (check,) = (each for each in checks(judged(tmp_path, [key(days)])) if each.check == "dkim")
+    seen = dict(check.details)["key seen"]
+    edges = [day(RECEIVED + number * DAY) for number in days]
+    distance = min(abs(number) for number in days)
+    ending = told.format("1 day" if distance == 1 else f"{distance} days")
+    assert seen.startswith(f"{edges[0]} to {edges[1]}, ")
+    assert seen.endswith(ending)
+    assert bool(told) == ("message" in seen)

@@ -22,6 +22,7 @@ from mailauth_fast.advice import (
     meaning,
 )
 from mailauth_fast.headline import headline
+from mailauth_fast.store_rows import day
 from mailauth_fast.verdict import Record, Verdict
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from mailauth_fast.policy import Policy
     from mailauth_fast.verdict import Arc, DkimSignature, Dmarc, Spf, SpfHelo
 
+DAY_SECONDS = 86_400
 STRICT_RSA_BITS = 2048
 """RFC 8301 §3.2: what signers should use."""
 
@@ -207,7 +209,8 @@ def checks(verdict: Verdict) -> list[Check]:
         found.append(_check("error", ("error", verdict.error), None, []))
     if author is not None and author.reason is not None:
         found.append(_check("author", ("none", author.reason), author.domain, []))
-    found.extend(_dkim(index, each) for index, each in enumerate(verdict.dkim, 1))
+    moment = verdict.judged_at
+    found.extend(_dkim(index, each, moment) for index, each in enumerate(verdict.dkim, 1))
     if verdict.spf is not None:
         found.append(_spf(verdict.spf))
     if verdict.spf_helo is not None:
@@ -248,7 +251,7 @@ def _reasons() -> dict[tuple[str, str], tuple[str, str]]:
     }
 
 
-def _dkim(number: int, signature: DkimSignature) -> Check:
+def _dkim(number: int, signature: DkimSignature, judged_at: int | None) -> Check:
     bits = f"{signature.key_bits} bits" if signature.key_bits is not None else None
     method = [signature.algorithm, bits, signature.canonicalization]
     body = None
@@ -267,6 +270,7 @@ def _dkim(number: int, signature: DkimSignature) -> Check:
         ("signed", _moment(signature.signed_at)),
         ("expires", _moment(signature.expires_at)),
         ("key", "marked as a test (t=y)" if signature.testing else None),
+        ("key seen", _key_seen(signature, judged_at)),
         ("near miss", f"{near.cause}, {near.octets_added} octets added" if near else None),
         ("note", "; ".join(FLAGS.get(flag, flag) for flag in signature.flags)),
     ]
@@ -277,6 +281,24 @@ def _dkim(number: int, signature: DkimSignature) -> Check:
         details,
         number=number,
     )
+
+
+def _key_seen(signature: DkimSignature, judged_at: int | None) -> str | None:
+    """Return where the key of a DNS store comes from, when it was seen, and how far from now."""
+    first, last = signature.key_first_seen, signature.key_last_seen
+    if signature.key_source is None:
+        return None
+    seen = f"{day(first)} to {day(last)}, {signature.key_source}"
+    if judged_at is not None and first is not None and judged_at < first:
+        return f"{seen}; first {_distance(first - judged_at)} after the message"
+    if judged_at is not None and last is not None and judged_at > last:
+        return f"{seen}; last {_distance(judged_at - last)} before the message"
+    return seen
+
+
+def _distance(seconds: int) -> str:
+    days = round(seconds / DAY_SECONDS)
+    return "less than a day" if days < 1 else "1 day" if days == 1 else f"{days:,} days"
 
 
 def _signed_names(signature: DkimSignature) -> str | None:

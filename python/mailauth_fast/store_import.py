@@ -33,6 +33,8 @@ GZIP_MAGIC = b"\x1f\x8b"
 OCTET_LIMIT = 4 << 30
 """Octets of an import after decompression: a bomb ends here."""
 CHAIN_LIMIT = 8
+ROOT_SOA = ". . 1 0 0 0 0"
+"""Stands in a cache that is complete: no server and no times of its own."""
 ASKED_TYPES = ("A", "AAAA", "MX", "PTR", "TXT")
 KEY_CHANNELS = {"live_dns": "archive:live_dns", "gcd_recovered": "archive:gcd_recovered"}
 WORDS = {"NXDOMAIN": "NXDOMAIN", "NODATA": "NOERROR", "SERVFAIL": "SERVFAIL", "TIMEOUT": "TIMEOUT"}
@@ -53,6 +55,7 @@ class Import:
     guesses: int = 0
     is_partial: bool = False
     form: ImportForm | None = None
+    is_complete: bool = False
     text: str = field(default="", repr=False)
 
     def read(self) -> None:
@@ -71,6 +74,9 @@ class Import:
         if self.form is None:
             sentence = f"{self.path}: nothing that can be imported; say what it is with --format"
             raise UnreadableInput(sentence)
+        if self.is_complete and self.form != "mailauth":
+            sentence = f"{self.path}: --complete is for mailauth's caches, and this is {self.form}"
+            raise UnreadableInput(f"{sentence}; leave it out")
 
     def rows(self) -> Iterator[Found]:
         """Give what the file holds, in its order.
@@ -168,7 +174,7 @@ def _row(  # noqa: PLR0913 - the columns of a row
     is_single_record: bool = False,
 ) -> StoredRow:
     return StoredRow(
-        name=name.lower().rstrip("."),
+        name=name.lower().rstrip(".") or ".",
         record_type=record_type.upper(),
         data=sorted(data),
         rcode=rcode,
@@ -283,6 +289,12 @@ def _mailauth(job: Import) -> Iterator[Found]:
     except msgspec.DecodeError as problem:
         raise job.fail(problem) from None
     times = (job.at, job.at)
+    source = job.named("zone" if job.is_complete else "import")
+    if job.is_complete:
+        # Only what is called a zone denies.
+        source = source if source.startswith("zone:") else f"zone:{source}"
+        # RFC 2308 §2.1: whoever answers for the root denies every name that is not there.
+        yield _row(".", "SOA", [ROOT_SOA], source, times)
     for name, types in mapping.items():
         if isinstance(types, str):
             types = dict.fromkeys(ASKED_TYPES, types)  # noqa: PLW2901 - a word for every type
@@ -295,7 +307,7 @@ def _mailauth(job: Import) -> Iterator[Found]:
             except (TypeError, KeyError, ValueError) as problem:
                 yield f"{name} {kind}: {problem}"
                 continue
-            yield _row(name, str(kind), data, job.named("import"), times, rcode=rcode)
+            yield _row(name, str(kind), data, source, times, rcode=rcode)
 
 
 def _mapped(kind: str, values: object) -> tuple[str, list[str]]:

@@ -47,6 +47,9 @@ def import_rows(
         str | None, Parameter(help="time of what has none: Unix seconds or ISO 8601 with offset")
     ] = None,
     origin: Annotated[str | None, Parameter(help="of a zone file that names none")] = None,
+    complete: Annotated[
+        bool, Parameter(negative="", help="mailauth's caches: what they lack does not exist")
+    ] = False,
 ) -> int:
     """Add what others publish to a DNS store; rows that cannot be read are named and left out."""
     if not files:
@@ -59,7 +62,7 @@ def import_rows(
             say(problem)
             codes.add(Exit.PARTIAL)
         for path in files:
-            job = Import(path, source, origin, moment, form=form)
+            job = Import(path, source, origin, moment, form=form, is_complete=complete)
             try:
                 job.read()
                 codes.add(_imported(job, writer))

@@ -19,10 +19,11 @@ from mailauth_fast.cli.keys_text import KeyProgress, print_outcomes
 from mailauth_fast.cli.progress import RunProgress
 from mailauth_fast.cli.terminal import say
 from mailauth_fast.keys.arithmetic import fast_arithmetic
+from mailauth_fast.keys.audit import StoredKey
 from mailauth_fast.keys.journal import Journal, Task, journal_of, read_journal
 from mailauth_fast.keys.pair import Sample
 from mailauth_fast.keys.recovery import Recovery
-from mailauth_fast.keys.search import Outcome, Search
+from mailauth_fast.keys.search import LONGEST, Outcome, Search
 from mailauth_fast.store_rows import key_row
 
 if TYPE_CHECKING:
@@ -54,6 +55,10 @@ class Options:
         int | None,
         Parameter(name=["--jobs", "-j"], help="processes of 200 MB each; default: all cores"),
     ] = None
+    cpu_minutes: Annotated[
+        float | None,
+        Parameter(help="begin no pair after so many minutes of one core; --resume goes on"),
+    ] = None
     form: Annotated[
         KeyForm, Parameter(name="--format", help="text for people, jsonl for programs")
     ] = "text"
@@ -72,13 +77,14 @@ def recover(
     """Recover RSA keys from signatures: two by one key give it, a third confirms it.
 
     A key of 2048 bits takes about half a minute of one core for each pair of signatures that is
-    tried, one of 1024 bits half of that.
+    tried, one of 1024 bits half of that. Keys that the store holds already are not looked for.
     """
     texts = ["-" if is_dash(text) else text for text in inputs]
     store = _checked(texts, options)
     fast_arithmetic()
     task, done = _task(texts, options, store)
     # Opened first: a store that cannot be written must not cost the reading of an archive.
+    known = _known_keys(store)
     keys = _core.StoreWriter(store)
     for problem in keys.problems:
         say(problem)
@@ -87,7 +93,8 @@ def recover(
         with RunProgress(archive, is_quiet=options.quiet, deed="read") as progress:
             for messages in archive:
                 progress.update(messages)
-        outcomes = _recover(archive, keys, options, (task, done))
+        searches = _searches(archive, options.only, known, done)
+        outcomes, left = _recover(searches, keys, options, (task, done))
     finally:
         archive.close()
         keys.close()
@@ -95,9 +102,9 @@ def recover(
         print_outcomes(outcomes, archive.messages)
     for problem in archive.problems:
         say(problem)
-    if archive.problems:
-        return Exit.PARTIAL if archive.messages else Exit.FATAL
-    return Exit.FINISHED
+    if archive.problems and not archive.messages:
+        return Exit.FATAL
+    return Exit.PARTIAL if archive.problems or left else Exit.FINISHED
 
 
 def _checked(texts: list[str], options: Options) -> Path:
@@ -107,6 +114,8 @@ def _checked(texts: list[str], options: Options) -> Path:
         raise CommandError("no store to write keys to; name one with -o STORE", Exit.USAGE)
     if options.jobs is not None and options.jobs < 1:
         raise CommandError(f"--jobs {options.jobs}: use a number of at least 1", Exit.USAGE)
+    if options.cpu_minutes is not None and not options.cpu_minutes > 0:
+        raise CommandError("--cpu-minutes: use a number above 0", Exit.USAGE)
     return Path(options.output)
 
 
@@ -133,27 +142,55 @@ def _task(texts: list[str], options: Options, store: Path) -> tuple[Task, list[O
     return task, done
 
 
-def _recover(
+def _known_keys(store: Path) -> dict[str, list[bytes]]:
+    """Return the RSA keys of a store by their names; more bits than are looked for are left out."""
+    known: dict[str, list[bytes]] = {}
+    if not store.exists():
+        return known
+    for _, lines in _core.StoreKeys(store):
+        for line in lines.splitlines():
+            key = msgspec.json.decode(line, type=StoredKey)
+            if key.modulus and key.exponent and (key.bits or 0) <= LONGEST * 8:
+                numbers = (bytes.fromhex(text) for text in (key.modulus, key.exponent))
+                names = known.setdefault(f"{key.selector}._domainkey.{key.domain}", [])
+                names.append(_core.rsa_key(*numbers))
+    return known
+
+
+def _searches(
     archive: _core.SignatureArchive,
+    only: tuple[str, ...],
+    known: dict[str, list[bytes]],
+    done: list[Outcome],
+) -> list[Search]:
+    """Return what is to be looked for, the names with the most signatures first."""
+    finished = {(outcome.name, outcome.octets) for outcome in done}
+    searches = []
+    for name in sorted(archive.names(), key=lambda name: (-name[2], name[0], name[1])):
+        if name[:2] not in finished and _is_chosen(name[0], only):
+            search = _search(archive, *name)
+            for der in known.get(search.name, ()):
+                search.leave_out(der)
+            searches.append(search)
+    return searches
+
+
+def _recover(
+    searches: list[Search],
     keys: _core.StoreWriter,
     options: Options,
     state: tuple[Task, list[Outcome]],
-) -> list[Outcome]:
+) -> tuple[list[Outcome], int]:
+    """Return what came of the names, and how many are left."""
     task, done = state
-    known = {(outcome.name, outcome.octets) for outcome in done}
-    searches = [
-        _search(archive, *name)
-        for name in sorted(archive.names(), key=lambda name: (-name[2], name[0], name[1]))
-        if name[:2] not in known and _is_chosen(name[0], options.only)
-    ]
     show = _row_printer(options.form)
     for outcome in done:
         show(outcome)
     outcomes = list(done)
     progress = KeyProgress(outcomes, len(searches) + len(done), is_quiet=options.quiet)
-    run = Recovery(
-        searches, options.jobs or os.cpu_count() or 1, partial(_add, keys), progress.tick
-    )
+    jobs = options.jobs or os.cpu_count() or 1
+    limit = None if options.cpu_minutes is None else options.cpu_minutes * 60
+    run = Recovery(searches, jobs, limit, partial(_add, keys), progress.tick)
     try:
         journal_path = journal_of(Path(options.output or ""))
         with Journal(journal_path, task, done) as journal, progress:
@@ -162,10 +199,13 @@ def _recover(
                 journal.note(outcome)
                 outcomes.append(outcome)
                 show(outcome)
+            journal.is_kept = bool(run.left)
     except KeyboardInterrupt:
         say(f"{len(outcomes):,} names are done; the same command with --resume goes on")
         raise
-    return outcomes
+    if run.left:
+        say(f"names left for want of time: {run.left:,}; the same command with --resume goes on")
+    return outcomes, run.left
 
 
 def _search(archive: _core.SignatureArchive, name: str, octets: int, found: int) -> Search:

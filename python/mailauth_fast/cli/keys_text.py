@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
 from mailauth_fast.cli.progress import INTERVAL_SECONDS, duration, is_live, is_shown
 from mailauth_fast.cli.terminal import console, printable, say
+from mailauth_fast.store_rows import day
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MEANINGS: dict[Status, str] = {
     "recovered": "recovered",
+    "known": "every key is in the store already",
     "not-found": "no two of the signatures tried share a key",
     "unconfirmed": "no third signature confirms the key of a pair",
     "too-few": "fewer than 3 different signatures",
@@ -27,7 +28,7 @@ MEANINGS: dict[Status, str] = {
 }
 COLUMNS = "{:<44}  {:>14}  {:>4}  {:>5}  {:<10}  {:<10}  {:>5}  {:>7}"
 """Name, agreeing of all signatures, bits, exponent, first and last day, pairs, CPU seconds."""
-UNTRIED: tuple[Status, ...] = ("too-few", "unusual-size")
+UNTRIED: tuple[Status, ...] = ("known", "too-few", "unusual-size")
 
 
 class KeyProgress:
@@ -130,7 +131,7 @@ def _print_rows(outcome: Outcome) -> None:
         _print(f"{ends}  {MEANINGS[outcome.status]}")
     for key in outcome.keys:
         agree = f"{key.agreeing:,} of {key.signatures:,}"
-        times = (_day(key.first_seen), _day(key.last_seen))
+        times = (day(key.first_seen), day(key.last_seen))
         _print(COLUMNS.format(outcome.name, agree, key.bits, key.exponent, *times, *ending))
         # The pairs of a name are told once, beside its first key.
         ending = ("", "")
@@ -138,15 +139,6 @@ def _print_rows(outcome: Outcome) -> None:
 
 def _print(line: str) -> None:
     print(printable(line.rstrip()))
-
-
-def _day(seconds: int | None) -> str:
-    if seconds is None:
-        return "-"
-    try:
-        return datetime.fromtimestamp(seconds, UTC).date().isoformat()
-    except (OverflowError, OSError, ValueError):
-        return str(seconds)
 
 
 def _count(number: int, noun: str) -> str:

@@ -53,6 +53,7 @@ class Journal:
     def __init__(self, path: Path, task: Task, done: list[Outcome]) -> None:
         """Write anew what is known."""
         self._path = path
+        self.is_kept = False
         lines = [msgspec.json.encode(task), *(msgspec.json.encode(outcome) for outcome in done)]
         fresh = path.with_name(path.name + ".new")
         fresh.write_bytes(b"".join(line + b"\n" for line in lines))
@@ -69,9 +70,9 @@ class Journal:
         problem: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close the file; a run that came to its end needs no journal."""
+        """Close the file; a run that came to its end needs no journal, unless `is_kept`."""
         self._file.close()
-        if kind is None:
+        if kind is None and not self.is_kept:
             self._path.unlink()
 
     def note(self, outcome: Outcome) -> None:

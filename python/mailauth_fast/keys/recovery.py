@@ -32,6 +32,7 @@ class Recovery:
         self,
         searches: list[Search],
         jobs: int,
+        limit: float | None,
         found: Callable[[Search, RecoveredKey], None],
         tick: Callable[[], None],
     ) -> None:
@@ -40,14 +41,27 @@ class Recovery:
         Args:
             searches: what to look for.
             jobs: processes; one with a key of 2048 bits takes 200 MB.
+            limit: CPU seconds after which no pair is begun; None = all are.
             found: called for each key at once.
             tick: called twice a second and after each pair.
         """
         self._waiting = list(reversed(searches))
         self._jobs = jobs
+        self._limit = limit
+        self._spent = 0.0
+        self._interrupted = 0
         self._found = found
         self._tick = tick
         self._running: dict[Future[Tried], tuple[Search, tuple[int, int]]] = {}
+
+    @property
+    def left(self) -> int:
+        """Searches that the limit left undone."""
+        return len(self._waiting) + self._interrupted
+
+    @property
+    def _is_spent(self) -> bool:
+        return self._limit is not None and self._spent >= self._limit
 
     def run(self) -> Iterator[Search]:
         """Give each search when it has ended.
@@ -72,14 +86,18 @@ class Recovery:
 
     def _drive(self, pool: ProcessPoolExecutor) -> Iterator[Search]:
         while self._waiting or self._running:
-            while self._waiting and len(self._running) < self._jobs:
+            while self._waiting and len(self._running) < self._jobs and not self._is_spent:
                 search = self._waiting.pop()
                 if not self._submit(pool, search):
                     yield search
+            if self._is_spent and not self._running:
+                return
             done, _ = wait(self._running, PATIENCE_SECONDS, FIRST_COMPLETED)
             for future in done:
                 search, pair = self._running.pop(future)
-                key = search.take(pair, future.result())
+                tried = future.result()
+                self._spent += tried.seconds
+                key = search.take(pair, tried)
                 if key is not None:
                     self._found(search, key)
                 if not self._submit(pool, search):
@@ -90,6 +108,9 @@ class Recovery:
         pair = search.next_pair()
         if pair is None:
             return False
+        if self._is_spent:
+            self._interrupted += 1
+            return True
         one, other = (search.samples[place] for place in pair)
         future = pool.submit(try_pair, one, other, search.witnesses(pair))
         self._running[future] = (search, pair)

@@ -27,7 +27,7 @@ SHORTEST, LONGEST = 64, 512
 WITNESSES = 8
 """Further signatures that go with a pair."""
 
-Status = Literal["recovered", "not-found", "unconfirmed", "too-few", "unusual-size"]
+Status = Literal["recovered", "known", "not-found", "unconfirmed", "too-few", "unusual-size"]
 """What came of a name."""
 
 
@@ -77,6 +77,7 @@ class Search:
     seconds: float = 0.0
     _failures: int = 0
     _is_unconfirmed: bool = False
+    _is_known: bool = False
     _explained: set[int] = field(default_factory=set)
     _tried: set[tuple[int, int]] = field(default_factory=set)
 
@@ -91,7 +92,16 @@ class Search:
             return "unusual-size"
         if len({sample.signature for sample in self.samples}) < FEWEST:
             return "too-few"
+        if self._is_known and len(self._open_places()) < FEWEST:
+            return "known"
         return None
+
+    def leave_out(self, der: bytes) -> None:
+        """Look no more for a key (SubjectPublicKeyInfo) that is known already."""
+        agreeing = self.agreeing(der)
+        if agreeing:
+            self._is_known = True
+            self._explain(agreeing)
 
     def next_pair(self) -> tuple[int, int] | None:
         """Return the places of the next two samples to try; None when the search is over."""
@@ -138,8 +148,7 @@ class Search:
         return Outcome(self.name, self.octets, self.found, status, keys, self.pairs, self.seconds)
 
     def _keep(self, tried: Tried, der: bytes, agreeing: list[int]) -> RecoveredKey:
-        times = [time for place in agreeing if (time := self.samples[place].time) is not None]
-        first, last = (min(times), max(times)) if times else (None, None)
+        first, last = self._explain(agreeing)
         key = RecoveredKey(
             record=f"v=DKIM1; k=rsa; p={base64.b64encode(der).decode()}",
             bits=int.from_bytes(tried.modulus or b"", "big").bit_length(),
@@ -150,12 +159,18 @@ class Search:
             last_seen=last,
         )
         self.keys.append(key)
+        return key
+
+    def _explain(self, agreeing: list[int]) -> tuple[int | None, int | None]:
+        """Note what a key explains; return the times of the first and the last that agrees."""
+        times = [time for place in agreeing if (time := self.samples[place].time) is not None]
+        first, last = (min(times), max(times)) if times else (None, None)
         self._explained.update(agreeing)
         # What was received while this key signed and does not agree was altered on its way.
         for place, sample in enumerate(self.samples):
             if first is None or last is None or sample.time is None or first <= sample.time <= last:
                 self._explained.add(place)
-        return key
+        return first, last
 
     def _open_places(self) -> list[int]:
         """Return the samples that no key explains: the intact ones, or all if these are few."""

@@ -14,6 +14,7 @@ use crate::domain::Domain;
 use crate::envelope::Envelope;
 use crate::message::{MESSAGE_OCTET_LIMIT, Message, Repair};
 use crate::policy::Policy;
+use crate::reason::LimitWord;
 use crate::verdict::{ErrorReason, Source, Verdict};
 use crate::{
     arc, authentication_results, author, crypto, disposition, dmarc, header_facts, mbox_quoting,
@@ -322,9 +323,11 @@ impl Examination {
         let mut verdict = self.row(policy, evidence, spf, spf_helo, dmarc);
         verdict.repairs = repairs;
         let qualifications = answers.qualifications();
-        verdict
-            .limits
-            .extend(qualifications.into_iter().map(str::to_owned));
+        verdict.limits.extend(
+            qualifications
+                .into_iter()
+                .map(|word| word.code().to_owned()),
+        );
         verdict.limits.sort_unstable();
         verdict.limits.dedup();
         if !policy.receiver.is_empty() {
@@ -432,11 +435,12 @@ impl Examination {
                 .map(str::to_owned),
         );
         if self.judged_at.is_none() {
-            limits.push("no-receipt-time".to_owned());
+            limits.push(LimitWord::NoReceiptTime.code().to_owned());
         }
         let unlisted = self.stored.signatures.unlisted();
         if unlisted > 0 {
-            limits.push(format!("signatures-unlisted:{unlisted}"));
+            let word = LimitWord::SignaturesUnlisted.code();
+            limits.push(format!("{word}:{unlisted}"));
         }
         let arc_limit = self.reading().chain.limit();
         limits.extend(arc_limit.map(|word| word.code().to_owned()));

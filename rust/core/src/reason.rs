@@ -86,6 +86,21 @@ macro_rules! words {
 }
 pub(crate) use words;
 
+reasons! {
+    /// Words of a verdict's `limits` that are no protocol's reason: how sure the verdict is, and what was left out.
+    LimitWord of "limits" {
+        DnsAmbiguous "dns-ambiguous" "api" "The DNS store saw several answers around the time of the message; the newest of the best source was used.";
+        DnsInterpolated "dns-interpolated" "api" "The DNS store saw the answer before and after the time of the message, and nothing between.";
+        ExplanationLimit "explanation-limit" "RFC 7208 §6.2" "The explanation is longer than what is kept and was left out.";
+        NoReceiptTime "no-receipt-time" "api" "The time of receipt is not known, so that expiry and the time of signing were not judged.";
+        PtrError "ptr-error" "RFC 7208 §5.5" "DNS failed for a part of SPF that goes on without an answer.";
+        PtrLimit "ptr-limit" "RFC 7208 §4.6.4" "The client has more than 10 names; only the first 10 were looked at.";
+        PublicationNotSeen "publication-not-seen" "api" "The DNS store saw the key for the first time after the message was received.";
+        ReportUriLimit "report-uri-limit" "RFC 9989 §4.7" "The policy record names more destinations of reports than are kept.";
+        SignaturesUnlisted "signatures-unlisted" "api" "The message has so many more DKIM signatures (the number after the colon) than are listed.";
+    }
+}
+
 /// Every reason of every protocol, in the order of the tables.
 pub fn all() -> Vec<ReasonEntry> {
     let mut entries = Vec::new();
@@ -124,6 +139,7 @@ pub fn all() -> Vec<ReasonEntry> {
             .iter()
             .map(|reason| reason.entry()),
     );
+    entries.extend(LimitWord::ALL.iter().map(|word| word.entry()));
     entries.extend(crate::arc::ArcLimit::ALL.iter().map(|word| word.entry()));
     entries.extend(crate::trace::TraceWord::ALL.iter().map(|word| word.entry()));
     entries

@@ -21,7 +21,7 @@ use crate::dkim::DkimVerdict;
 use crate::dns::{Answers, Pending, RecordType};
 use crate::domain::Domain;
 use crate::policy::{Policy, Rules};
-use crate::reason::{reasons, words};
+use crate::reason::{LimitWord, reasons, words};
 use crate::spf::SpfVerdict;
 
 pub use destinations::{Acceptance, ReportAuthorization, accepts_reports};
@@ -285,7 +285,9 @@ impl DmarcVerdict {
 
     /// A verdict on mail of a domain whose policy was found.
     fn with_policy(found: PolicyDiscovery, reason: DmarcReason) -> Self {
-        let limits = found.exceeds_uri_limit.then_some("report-uri-limit");
+        let limits = found
+            .exceeds_uri_limit
+            .then_some(LimitWord::ReportUriLimit.code());
         Self {
             policy_domain: found.policy_domain,
             record: found.record,

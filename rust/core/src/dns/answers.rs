@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::{Answer, Entry, Outcome, Question, RecordType};
 use crate::domain::Domain;
 use crate::policy::QUESTION_LIMIT;
+use crate::reason::LimitWord;
 
 /// A needed answer is not known yet: ask [`Answers::missing`], then evaluate again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +25,7 @@ pub struct Answers<'a> {
     lookup: &'a dyn Lookup,
     asked: RefCell<Vec<Question>>,
     missing: RefCell<Vec<Question>>,
-    qualifications: RefCell<Vec<&'static str>>,
+    qualifications: RefCell<Vec<LimitWord>>,
 }
 
 impl<'a> Answers<'a> {
@@ -67,7 +68,7 @@ impl<'a> Answers<'a> {
     }
 
     /// Words for the verdict's `limits` on how sure the answers are that were used; a word may come twice.
-    pub fn qualifications(&self) -> Vec<&'static str> {
+    pub fn qualifications(&self) -> Vec<LimitWord> {
         self.qualifications.borrow().clone()
     }
 

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use quick_cache::Weighter;
 
 use super::{Answer, Lookup, Observation, Outcome, Question, Standing};
+use crate::reason::LimitWord;
 use crate::{dkim, dmarc, spf};
 
 /// Longest time in seconds that a positive answer is kept (RFC 8767 §4 caps at a week; a day is unbound's ceiling).
@@ -89,13 +90,8 @@ impl Entry {
     }
 
     /// A word for the verdict's `limits` on how sure the answer is.
-    pub(crate) const fn qualification(&self) -> Option<&'static str> {
-        match self.standing {
-            Standing::Ambiguous | Standing::Interpolated | Standing::BeforeWindow => {
-                Some(self.standing.as_str())
-            }
-            _ => None,
-        }
+    pub(crate) const fn qualification(&self) -> Option<LimitWord> {
+        self.standing.qualification()
     }
 }
 

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use super::{Answer, Entry, Lookup, Outcome, Question, RecordData};
-use crate::reason::words;
+use crate::reason::LimitWord;
 
 /// Seconds before and after a window in which its data is still taken for true; the TTL when that is longer.
 pub const WINDOW_SLACK: i64 = 3_600;
@@ -28,21 +28,32 @@ const SOURCE_ORDER: [&str; 7] = [
     "archive:gcd_recovered",
 ];
 
-words! {
-    /// How what is used stands to the time that was asked about.
-    Standing {
-        /// It was observed around that time, or time plays no part.
-        Observed "observed";
-        /// Something else was observed around that time as well.
-        Ambiguous "dns-ambiguous";
-        /// The same was observed before and after.
-        Interpolated "dns-interpolated";
-        /// Keys of before and after, of which the signature decides.
-        Offered "offered";
-        /// First observed later.
-        BeforeWindow "publication-not-seen";
-        /// Last observed earlier.
-        AfterWindow "after-window";
+/// How what is used stands to the time that was asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Last observed earlier.
+    AfterWindow,
+    /// Something else was observed around that time as well.
+    Ambiguous,
+    /// First observed later.
+    BeforeWindow,
+    /// The same was observed before and after.
+    Interpolated,
+    /// It was observed around that time, or time plays no part.
+    Observed,
+    /// Keys of before and after, of which the signature decides.
+    Offered,
+}
+
+impl Standing {
+    /// A word for the verdict's `limits`; a key seen only earlier changes the result instead.
+    pub(crate) const fn qualification(self) -> Option<LimitWord> {
+        match self {
+            Self::Ambiguous => Some(LimitWord::DnsAmbiguous),
+            Self::BeforeWindow => Some(LimitWord::PublicationNotSeen),
+            Self::Interpolated => Some(LimitWord::DnsInterpolated),
+            Self::AfterWindow | Self::Observed | Self::Offered => None,
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use super::record::{Mechanism, PrefixLengths};
 use super::target_name::Target;
 use crate::dns::{Answer, Entry, Outcome, Pending, RecordType};
 use crate::domain::Domain;
+use crate::reason::LimitWord;
 
 /// MX names whose addresses one `mx` may ask for; more is an error (RFC 7208 §4.6.4).
 pub const MX_NAME_LIMIT: usize = 10;
@@ -179,7 +180,7 @@ impl Check<'_> {
         let entry = self.answers.ask(&question, RecordType::Ptr)?;
         self.tolerate_fault(entry.outcome)?;
         if entry.ptr().len() > PTR_NAME_LIMIT {
-            self.note("ptr-limit");
+            self.note(LimitWord::PtrLimit.code());
         }
         let names = entry.ptr().iter().take(PTR_NAME_LIMIT).cloned().collect();
         Ok((entry.outcome, names))

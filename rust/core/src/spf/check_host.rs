@@ -15,13 +15,14 @@ use super::target_name::Target;
 use super::{SpfReason, SpfResult};
 use crate::dns::{Answers, Entry, Outcome, Pending};
 use crate::domain::Domain;
+use crate::reason::LimitWord;
 
 /// Terms that may cause DNS queries in one check, includes and redirects among them (RFC 7208 §4.6.4).
 pub const DNS_LOOKUP_LIMIT: usize = 10;
 /// Void lookups in one check (RFC 7208 §4.6.4): more would let a record aim many questions at a victim (§11.1).
 pub const VOID_LOOKUP_LIMIT: usize = 2;
 /// Word for the verdict's `limits`: an error that RFC 7208 §5.5, §6.2 or §7.3 lets pass was met.
-pub(super) const PTR_ERROR: &str = "ptr-error";
+pub(super) const PTR_ERROR: &str = LimitWord::PtrError.code();
 
 /// RFC 7208 §4.1, with what macros need besides.
 #[derive(Clone, Copy, Debug)]

@@ -4,6 +4,7 @@ use super::check_host::{Check, PTR_ERROR, Stop, check_fault};
 use super::macro_string::MacroString;
 use super::target_name::Target;
 use crate::domain::Domain;
+use crate::reason::LimitWord;
 
 impl Check<'_> {
     /// RFC 7208 §6.2: the text of `exp=`; whatever goes wrong means no text and leaves the result as it is.
@@ -51,7 +52,7 @@ impl Check<'_> {
             return Ok(None);
         };
         if explanation.is_truncated {
-            self.note("explanation-limit");
+            self.note(LimitWord::ExplanationLimit.code());
         }
         Ok(Some(explanation.text))
     }

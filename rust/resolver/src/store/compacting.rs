@@ -5,7 +5,6 @@
 
 use std::cmp::Reverse;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use mailauth_core::dns::WINDOW_SLACK;
@@ -13,8 +12,8 @@ use mailauth_core::dns::WINDOW_SLACK;
 use super::problem::StoreError;
 use super::reader::StoreReader;
 use super::row::Row;
-use super::writing::FRAME_ROWS;
-use super::{HEADER_LINE, frames};
+use super::sorting::{HELD_OCTETS, Sorting, beside};
+use super::writing::RowWriter;
 
 /// Windows that lie this near to each other become one: each covers its slack on both sides anyway.
 ///
@@ -37,30 +36,35 @@ pub struct Compacted {
 /// # Errors
 /// An input is no store, the target cannot be written, or is an input of which something would be lost.
 pub fn compact(inputs: &[PathBuf], target: &Path) -> Result<Compacted, StoreError> {
+    compact_holding(HELD_OCTETS, inputs, target)
+}
+
+fn compact_holding(
+    held_limit: usize,
+    inputs: &[PathBuf],
+    target: &Path,
+) -> Result<Compacted, StoreError> {
     let lock = locked(target)?;
     let mut compacted = Compacted::default();
-    let mut rows = Vec::new();
+    let mut sorting = Sorting::new(target, held_limit);
     for path in inputs {
         let mut reader = StoreReader::open(path)?;
         while let Some(part) = reader.next_rows()? {
-            let part = part.into_iter().map(|stored| stored.row);
-            rows.extend(part.filter_map(|row| row.into_canonical().ok()));
+            let rows = part.into_iter().map(|stored| stored.row);
+            for row in rows.filter_map(|row| row.into_canonical().ok()) {
+                compacted.read += 1;
+                sorting.add(row)?;
+            }
         }
         if reader.findings().is_lossy() && is_same_file(path, target) {
             return Err(StoreError::Lossy(path.clone()));
         }
         compacted.problems.extend(reader.problems());
     }
-    compacted.read = to_u64(rows.len());
-    let rows = merged(rows);
-    compacted.written = to_u64(rows.len());
-    replace(target, &rows).map_err(|error| StoreError::unwritable(target, &error))?;
+    sorting.finish();
+    compacted.written = replace(target, sorting)?;
     drop(lock);
     Ok(compacted)
-}
-
-fn to_u64(length: usize) -> u64 {
-    u64::try_from(length).unwrap_or(u64::MAX)
 }
 
 /// Holds a store that is there already, so that nobody records into what is about to be replaced.
@@ -107,7 +111,7 @@ fn statement(row: &Row) -> Statement<'_> {
     )
 }
 
-/// The fewest rows that say the same, sorted by reversed name, type and time.
+/// The fewest rows that say the same as those of one name and type, by time.
 fn merged(mut rows: Vec<Row>) -> Vec<Row> {
     let bounds = |row: &Row| {
         (
@@ -130,15 +134,7 @@ fn merged(mut rows: Vec<Row>) -> Vec<Row> {
             _ => fewer.push(row),
         }
     }
-    fewer.sort_by_cached_key(|row| {
-        let labels: Vec<String> = row.name.rsplit('.').map(str::to_owned).collect();
-        (
-            labels,
-            row.record_type.clone(),
-            row.first_seen,
-            row.last_seen,
-        )
-    });
+    fewer.sort_by_key(|row| (row.first_seen, row.last_seen));
     fewer
 }
 
@@ -160,36 +156,38 @@ fn extend(known: &mut Row, row: &Row) {
     }
 }
 
-/// Writes a new file beside the old one and puts it in its place.
-fn replace(target: &Path, rows: &[Row]) -> io::Result<()> {
-    let mut name = target.file_name().unwrap_or_default().to_owned();
-    name.push(".part");
-    let part = target.with_file_name(name);
-    let written = write(&part, rows).and_then(|()| std::fs::rename(&part, target));
-    if written.is_err() {
+/// Writes a new file beside the old one and puts it in its place; the number of rows written.
+fn replace(target: &Path, sorting: Sorting) -> Result<u64, StoreError> {
+    let part = beside(target, ".part");
+    let renamed = write(&part, sorting).and_then(|count| {
+        let renamed = std::fs::rename(&part, target);
+        renamed.map_err(|error| StoreError::unwritable(target, &error))?;
+        Ok(count)
+    });
+    if renamed.is_err() {
         // Best effort: what is left is named after the store and said to be no whole one.
         drop(std::fs::remove_file(&part));
     }
-    written
+    renamed
 }
 
-fn write(path: &Path, rows: &[Row]) -> io::Result<()> {
-    let mut file = File::create(path)?;
-    file.write_all(&frames::encode(HEADER_LINE)?)?;
-    for chunk in rows.chunks(FRAME_ROWS) {
-        let mut lines = Vec::new();
-        for row in chunk {
-            serde_json::to_writer(&mut lines, row)?;
-            lines.push(b'\n');
+fn write(path: &Path, mut sorting: Sorting) -> Result<u64, StoreError> {
+    let mut writer = RowWriter::create(path)?;
+    let mut count = 0;
+    while let Some(group) = sorting.next_group()? {
+        for row in merged(group) {
+            writer.add_canonical(&row)?;
+            count += 1;
         }
-        file.write_all(&frames::encode(&lines)?)?;
     }
-    file.sync_all()
+    writer.flush()?;
+    Ok(count)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::tests::Folder;
 
     fn row(data: &str, first: Option<i64>, last: Option<i64>, ttl: u32) -> Row {
         let line = serde_json::json!({
@@ -267,5 +265,37 @@ mod tests {
             let parts = [merged(other.to_vec()), merged(one.to_vec())].concat();
             assert_eq!(merged(parts), whole, "{split}");
         }
+    }
+
+    #[test]
+    fn rows_beyond_what_is_held_come_out_as_if_all_were() {
+        let folder = Folder::new();
+        let inputs: Vec<PathBuf> = (0..3).map(|number| folder.file_named(number)).collect();
+        for (number, path) in (0..).zip(&inputs) {
+            let mut writer = RowWriter::open(path).unwrap();
+            for step in 0..200_i64 {
+                let first = (step * 7 + number * 13) % 50 * 5_000;
+                let mut row = row("a", Some(first), Some(first + 90), 60);
+                row.name = format!("n{}.{}.example", step * 31 % 17, step % 3);
+                writer.add(row).unwrap().unwrap();
+            }
+            writer.flush().unwrap();
+        }
+        let written = |held_limit| {
+            let target = folder.file_named(9);
+            let compacted = compact_holding(held_limit, &inputs, &target).unwrap();
+            (compacted, std::fs::read(target).unwrap())
+        };
+        let (whole, octets) = written(HELD_OCTETS);
+        assert_eq!(whole.read, 600);
+        assert!(whole.written < 600);
+        for held_limit in [0, 1, 1_000, 30_000] {
+            assert!(
+                written(held_limit) == (whole.clone(), octets.clone()),
+                "{held_limit}"
+            );
+        }
+        let names = std::fs::read_dir(folder.path()).unwrap();
+        assert_eq!(names.count(), 4, "nothing is left beside the stores");
     }
 }

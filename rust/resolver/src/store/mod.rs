@@ -14,6 +14,7 @@ mod reader;
 mod recorded;
 mod recording;
 mod row;
+mod sorting;
 mod writing;
 mod zones;
 

@@ -9,6 +9,7 @@ use mailauth_core::domain::Domain;
 use serde::{Deserialize, Serialize};
 
 use super::presentation;
+use super::zones::ROOT;
 
 /// One RRset as the file holds it; what a later version adds to a row is left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -168,12 +169,16 @@ impl Row {
     /// # Errors
     /// What is wrong with the row.
     pub(super) fn answer(&self) -> Result<Option<(Question, Answer)>, &'static str> {
-        let name = Domain::parse_expanded(&self.name).ok_or("the name is no domain name")?;
         let outcome = self.outcome()?;
         if matches!((self.first_seen, self.last_seen), (Some(first), Some(last)) if first > last) {
             return Err("first_seen is after last_seen");
         }
-        let Some(record_type) = RecordType::from_word(&self.record_type) else {
+        let record_type = RecordType::from_word(&self.record_type);
+        if self.name == ROOT && record_type.is_none() {
+            return Ok(None);
+        }
+        let name = Domain::parse_expanded(&self.name).ok_or("the name is no domain name")?;
+        let Some(record_type) = record_type else {
             return Ok(None);
         };
         let data = if outcome == Outcome::Found {

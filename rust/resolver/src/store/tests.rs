@@ -1,7 +1,7 @@
 //! The store from end to end: what is recorded is what is answered, and no cut, damage or bad line costs more.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -22,10 +22,10 @@ fn still_clock() -> i64 {
 }
 
 /// A folder of its own, removed in the end.
-struct Folder(PathBuf);
+pub(super) struct Folder(PathBuf);
 
 impl Folder {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("mailauth-store-{}-{number}", std::process::id());
@@ -36,6 +36,14 @@ impl Folder {
 
     fn file(&self) -> PathBuf {
         self.0.join("a.dns.jsonl.zst")
+    }
+
+    pub(super) fn file_named(&self, number: i64) -> PathBuf {
+        self.0.join(format!("{number}.dns.jsonl.zst"))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.0
     }
 
     fn with(&self, octets: &[u8]) -> PathBuf {

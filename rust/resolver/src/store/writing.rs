@@ -1,5 +1,6 @@
 //! Appends rows to a store, in the one form that this code writes. Must not know where they come from.
 
+use std::io;
 use std::path::Path;
 
 use super::appending::Appending;
@@ -34,6 +35,19 @@ impl RowWriter {
         })
     }
 
+    /// Makes a store in place of what is there.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(super) fn create(path: &Path) -> Result<Self, StoreError> {
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(StoreError::unwritable(path, &error))
+            }
+            _ => Self::open(path),
+        }
+    }
+
     /// What was wrong with the store when it was opened, one sentence each.
     pub fn problems(&self) -> &[String] {
         &self.problems
@@ -48,10 +62,17 @@ impl RowWriter {
             Ok(row) => row,
             Err(problem) => return Ok(Err(problem)),
         };
-        let Ok(line) = serde_json::to_vec(&row) else {
-            return Ok(Err("the row cannot be written as JSON"));
-        };
-        self.add_line(&line).map(Ok)
+        self.add_canonical(&row).map(Ok)
+    }
+
+    /// Adds a row that is as this code writes it.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub(super) fn add_canonical(&mut self, row: &Row) -> Result<(), StoreError> {
+        // Texts and numbers are JSON always.
+        let line = serde_json::to_vec(row).unwrap_or_default();
+        self.add_line(&line)
     }
 
     /// Adds a row as the file holds it, without the end of its line.

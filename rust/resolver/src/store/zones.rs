@@ -14,6 +14,9 @@ use super::row::Row;
 /// Sources that hold whole zones.
 const ZONE_SOURCE: &str = "zone:";
 
+/// The name of the root: a source with its SOA holds everything (a cache that is said to be complete).
+pub(super) const ROOT: &str = ".";
+
 /// First and last time seen.
 type Windows = Vec<(Option<i64>, Option<i64>)>;
 
@@ -26,6 +29,8 @@ struct Zone {
     servers: HashSet<Domain>,
     /// Windows in which the zone's SOA was observed, by apex.
     apexes: HashMap<Domain, Windows>,
+    /// Those of the root's SOA.
+    root: Windows,
 }
 
 /// The imported zones of a store.
@@ -40,10 +45,13 @@ impl Zones {
         if !row.source.starts_with(ZONE_SOURCE) || row.data.is_empty() {
             return;
         }
+        let zone = self.sources.entry(Arc::from(&*row.source)).or_default();
+        if row.name == ROOT && row.record_type == "SOA" {
+            zone.root.push((row.first_seen, row.last_seen));
+        }
         let Some(name) = Domain::parse_expanded(&row.name) else {
             return;
         };
-        let zone = self.sources.entry(Arc::from(&*row.source)).or_default();
         match row.record_type.as_str() {
             "SOA" => {
                 let windows = zone.apexes.entry(name.clone()).or_default();
@@ -59,7 +67,8 @@ impl Zones {
 
     /// Forgets the sources that hold no whole zone.
     pub(super) fn finish(&mut self) {
-        self.sources.retain(|_, zone| !zone.apexes.is_empty());
+        self.sources
+            .retain(|_, zone| !(zone.apexes.is_empty() && zone.root.is_empty()));
     }
 
     /// What the zones say of a question that they have no row for; `rows` are those of a name.
@@ -74,13 +83,7 @@ impl Zones {
         let known = rows(question);
         let mut denials = Vec::new();
         for (source, zone) in &self.sources {
-            let Some((apex, windows)) = zone.apex_above(&question.name) else {
-                continue;
-            };
-            if zone.is_delegated(&question.name, apex) {
-                continue;
-            }
-            for window in windows {
+            for window in zone.windows_above(&question.name) {
                 let is_said = known
                     .iter()
                     .any(|row| row.answer.source == *source && overlaps(&row.answer, *window));
@@ -105,6 +108,15 @@ impl Zone {
         above
             .filter_map(|count| name.suffix(count))
             .find_map(|name| self.apexes.get_key_value(&name))
+    }
+
+    /// When the zone speaks for a name.
+    fn windows_above(&self, name: &Domain) -> &[(Option<i64>, Option<i64>)] {
+        match self.apex_above(name) {
+            Some((apex, _)) if self.is_delegated(name, apex) => &[],
+            Some((_, windows)) => windows,
+            None => &self.root,
+        }
     }
 
     /// RFC 1034 §4.3.2 step 3b: below a delegation the zone says nothing.
@@ -235,6 +247,33 @@ mod tests {
             ("example.net", RecordType::Txt, vec![]),
         ] {
             assert_eq!(said(text, record_type), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn rfc1034_3_1_a_source_with_the_soa_of_the_root_denies_everything_else() {
+        let mut zones = Zones::default();
+        for (name, record_type) in [(ROOT, "SOA"), ("a.example", "TXT")] {
+            let row = serde_json::json!({
+                "name": name, "type": record_type, "data": ["x"], "rcode": "NOERROR",
+                "first_seen": null, "last_seen": null, "source": "zone:cache",
+            });
+            zones.add(&serde_json::from_value(row).unwrap());
+        }
+        zones.finish();
+        for (text, expected) in [
+            ("a.example", Outcome::NoData),
+            ("example", Outcome::NoData),
+            ("b.example", Outcome::NxDomain),
+            ("example.net", Outcome::NxDomain),
+        ] {
+            let question = Question {
+                name: name(text),
+                record_type: RecordType::A,
+            };
+            let denials = zones.denials(&question, |_| Vec::new());
+            let outcomes: Vec<_> = denials.iter().map(|row| row.answer.outcome).collect();
+            assert_eq!(outcomes, [expected], "{text}");
         }
     }
 }
