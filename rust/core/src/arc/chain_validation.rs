@@ -2,7 +2,7 @@
 //!
 //! Knows what decides a chain and in which order it is cheapest to find out; must not know the fields' syntax.
 
-use std::sync::Arc;
+
 
 use crate::arc::arc_set::ArcSet;
 use crate::arc::{ArcReason, ArcResult};
@@ -21,27 +21,27 @@ use crate::policy::Policy;
 /// The answers for one set's keys.
 #[derive(Clone)]
 pub(super) struct SetKeys {
-    seal: Arc<Entry>,
+    seal: Entry,
     /// `None` when the message signature cannot be verified whatever its key.
-    message_signature: Option<Arc<Entry>>,
+    message_signature: Option<Entry>,
 }
 
 impl SetKeys {
     /// True when these are the very same answers.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         let is_same = match (&self.message_signature, &other.message_signature) {
-            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (Some(one), Some(other)) => one.is_same(other),
             (None, None) => true,
             _ => false,
         };
-        is_same && Arc::ptr_eq(&self.seal, &other.seal)
+        is_same && self.seal.is_same(&other.seal)
     }
 }
 
 /// The answers for every key of the chain; all are asked for before one that is missing counts.
 pub(super) fn set_keys(
     sets: &[ArcSet],
-    ask: impl Fn(&Domain) -> Result<Arc<Entry>, Pending>,
+    ask: impl Fn(&Domain) -> Result<Entry, Pending>,
 ) -> Result<Vec<SetKeys>, Pending> {
     let asked: Vec<_> = sets
         .iter()
@@ -91,7 +91,7 @@ enum Finding {
 impl Finding {
     fn new(reason: ArcReason, entry: &Entry) -> Self {
         match reason.result() {
-            ArcResult::Pass if entry.standing == Standing::AfterWindow => {
+            ArcResult::Pass if entry.standing() == Standing::AfterWindow => {
                 Self::Open(ArcResult::Unverifiable, ArcReason::KeyOutsideWindow)
             }
             ArcResult::Pass => Self::Pass(reason),
@@ -176,7 +176,7 @@ impl ChainValidator<'_> {
             let keys = self
                 .keys
                 .iter()
-                .map(|keys| keys.message_signature.as_deref());
+                .map(|keys| keys.message_signature.as_ref());
             let signatures = self
                 .sets
                 .iter()
