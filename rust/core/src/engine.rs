@@ -69,11 +69,10 @@ impl Engine {
     fn ask_and_wait(&self, run: &Run, missing: Vec<Question>) -> Vec<(Question, Entry)> {
         let count = missing.len();
         let arrived = Arc::new((Mutex::new(Vec::with_capacity(count)), Condvar::new()));
-        let arrive =
-            |arrived: &Arc<(Mutex<Vec<_>>, Condvar)>, question: Question, entry: Entry| {
-                lock(&arrived.0).push((question, entry));
-                arrived.1.notify_one();
-            };
+        let arrive = |arrived: &Arc<(Mutex<Vec<_>>, Condvar)>, question: Question, entry: Entry| {
+            lock(&arrived.0).push((question, entry));
+            arrived.1.notify_one();
+        };
         let mut to_ask = Vec::new();
         for question in missing {
             let (waiting, own) = (Arc::clone(&arrived), question.clone());

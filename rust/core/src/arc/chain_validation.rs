@@ -2,8 +2,6 @@
 //!
 //! Knows what decides a chain and in which order it is cheapest to find out; must not know the fields' syntax.
 
-
-
 use crate::arc::arc_set::ArcSet;
 use crate::arc::{ArcReason, ArcResult};
 use crate::crypto::{Digest, HashAlgorithm, Hasher};
@@ -173,10 +171,7 @@ impl ChainValidator<'_> {
     /// Requests what the newest message signature needs, and what the same pass can give to the older ones.
     fn request_newest_body(&mut self) {
         let signatures = || {
-            let keys = self
-                .keys
-                .iter()
-                .map(|keys| keys.message_signature.as_ref());
+            let keys = self.keys.iter().map(|keys| keys.message_signature.as_ref());
             let signatures = self
                 .sets
                 .iter()

@@ -3,8 +3,6 @@
 //! Knows the limit and the order of examination, and keeps what was computed for the next replay; must not know how a
 //! field is read or a hash is made.
 
-
-
 use crate::crypto::HashAlgorithm;
 use crate::dkim::body_hash::BodyHashes;
 use crate::dkim::flags;

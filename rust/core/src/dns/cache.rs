@@ -18,8 +18,8 @@ use super::parsed::Ledger;
 use super::{Answer, Question};
 use crate::batch::lock;
 pub use flights::{Claim, Waiter};
-use lifetime::is_failure;
 pub use lifetime::SERVE_STALE_LIMIT;
+use lifetime::is_failure;
 pub use runs::Run;
 pub(crate) use runs::RunView;
 use shard::{IS_REFRESHED, STREAK_SHIFT, Shard, hash_name, to_u64};
@@ -208,7 +208,8 @@ impl Cache {
 
     /// The origin of an answer; those of servers are shared.
     fn origin(&self, answer: &Answer) -> Arc<Origin> {
-        let is_plain = answer.first_seen.is_none() && answer.last_seen.is_none() && answer.history.is_none();
+        let is_plain =
+            answer.first_seen.is_none() && answer.last_seen.is_none() && answer.history.is_none();
         let mut origin = Origin {
             ledger: Some(Arc::clone(&self.ledger)),
             ..Origin::of(answer)
@@ -237,7 +238,9 @@ impl Cache {
             ..Stamps::default()
         };
         let mut kept_for = lifetime::lifetime(outcome, ttl, &self.settings);
-        if is_failure(outcome) && let Some(previous) = shard.find(hash, question) {
+        if is_failure(outcome)
+            && let Some(previous) = shard.find(hash, question)
+        {
             // RFC 8767 §4: a failure never replaces an answer that counts still.
             if !previous.outcome.is_fault() && previous.expires_at > now {
                 return previous.clone();
@@ -279,7 +282,10 @@ impl Cache {
         let older = shard.older_len();
         shard.insert(hash, entry, || self.runs.beginnings(), &self.hasher);
         shard.make_room(now, || self.shard_limit(), &self.hasher);
-        let (more, less) = (shard.older_len().saturating_sub(older), older.saturating_sub(shard.older_len()));
+        let (more, less) = (
+            shard.older_len().saturating_sub(older),
+            older.saturating_sub(shard.older_len()),
+        );
         self.older.fetch_add(more, Ordering::Relaxed);
         self.older.fetch_sub(less, Ordering::Relaxed);
     }

@@ -216,8 +216,7 @@ impl Entry {
     /// True when this is the answer to `question`.
     #[inline]
     pub(super) fn is_of(&self, question: &Question) -> bool {
-        self.record_type == question.record_type
-            && self.name() == question.name.as_str().as_bytes()
+        self.record_type == question.record_type && self.name() == question.name.as_str().as_bytes()
     }
 
     /// True when both are answers to one question.

@@ -10,7 +10,6 @@ mod properties;
 
 use std::cell::RefCell;
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use serde_json::{Value, json};
 

@@ -67,7 +67,7 @@ impl Lookup for LateAnswers {
     fn look_up(&self, question: &Question) -> Option<Entry> {
         let known = self.known.borrow();
         let found = known.iter().find(|(other, _)| other == question);
-        found.map(|(_, entry)| Arc::clone(entry))
+        found.map(|(_, entry)| entry.clone())
     }
 }
 

@@ -33,9 +33,11 @@ pub(super) fn lifetime(outcome: Outcome, ttl: Option<u32>, settings: &CacheSetti
     match (outcome, ttl) {
         (Outcome::Unknown | Outcome::OverBudget, _) | (Outcome::Found, None) => 0,
         (Outcome::Found, Some(ttl)) => bounded(ttl, settings.ttl_ceiling, settings),
-        (Outcome::NxDomain | Outcome::NoData, Some(ttl)) => {
-            bounded(ttl, settings.ttl_ceiling.min(NEGATIVE_TTL_CEILING), settings)
-        }
+        (Outcome::NxDomain | Outcome::NoData, Some(ttl)) => bounded(
+            ttl,
+            settings.ttl_ceiling.min(NEGATIVE_TTL_CEILING),
+            settings,
+        ),
         // RFC 2308 §5: a negative answer without SOA is kept as briefly as a failure.
         _ => FAILURE_TTL,
     }

@@ -31,10 +31,7 @@ impl Beginning {
 
     /// The version that the run saw first, or would have seen: the last one of before, while it counted; else the first
     /// that came during the run.
-    pub(super) fn choose<'a>(
-        self,
-        versions: impl Iterator<Item = &'a Entry>,
-    ) -> Option<&'a Entry> {
+    pub(super) fn choose<'a>(self, versions: impl Iterator<Item = &'a Entry>) -> Option<&'a Entry> {
         let (mut last, mut first) = (None::<&Entry>, None::<&Entry>);
         for version in versions {
             let (slot, is_better) = if version.sequence < self.sequence {

@@ -83,17 +83,22 @@ impl Shard {
     /// Among older versions, and whether the name is denied.
     #[cold]
     fn look_further(&mut self, hash: u64, question: &Question, run: Beginning) -> Option<Entry> {
-        let versions = self.entries.iter_hash(hash).chain(self.older.iter_hash(hash));
+        let versions = self
+            .entries
+            .iter_hash(hash)
+            .chain(self.older.iter_hash(hash));
         let chosen = run.choose(versions.clone().filter(|entry| entry.is_of(question)));
         // RFC 2308 §5: what denies a name denies it in every type. Only what was known before the run does so: else the
         // order of messages would decide, where servers contradict themselves.
         let name = question.name.as_str().as_bytes();
-        let is_denial = |entry: &&Entry| {
-            entry.denies_name() && entry.name() == name && run.knew(entry)
-        };
+        let is_denial =
+            |entry: &&Entry| entry.denies_name() && entry.name() == name && run.knew(entry);
         let found = chosen.or_else(|| versions.clone().find(is_denial)).cloned();
         self.hits += u64::from(found.is_some());
-        let has_older = self.older.iter_hash(hash).any(|entry| entry.is_of(question));
+        let has_older = self
+            .older
+            .iter_hash(hash)
+            .any(|entry| entry.is_of(question));
         if let Some(entry) = self.find(hash, question)
             && found.is_some()
         {
@@ -130,14 +135,22 @@ impl Shard {
                 }
             }
         }
-        if !self.older.is_empty() && self.older.find(hash, |old| old.is_rival_of(&entry)).is_some() {
+        if !self.older.is_empty()
+            && self
+                .older
+                .find(hash, |old| old.is_rival_of(&entry))
+                .is_some()
+        {
             entry.marks.fetch_or(HAS_OLDER, Ordering::Relaxed);
         }
     }
 
     /// True when one of the runs sees this version of its answer.
     fn is_seen(&self, hash: u64, version: &Entry, runs: &[Beginning]) -> bool {
-        let versions = self.entries.iter_hash(hash).chain(self.older.iter_hash(hash));
+        let versions = self
+            .entries
+            .iter_hash(hash)
+            .chain(self.older.iter_hash(hash));
         let rivals = versions.filter(|entry| entry.is_rival_of(version));
         runs.iter().any(|run| {
             let chosen = run.choose(rivals.clone());
@@ -152,7 +165,12 @@ impl Shard {
 
     /// Evicts until no more than `limit` octets are left: first what has expired, then what was not used since the
     /// hand came by.
-    pub(super) fn make_room(&mut self, now: u32, limit: impl Fn() -> u64, hasher: &DefaultHashBuilder) {
+    pub(super) fn make_room(
+        &mut self,
+        now: u32,
+        limit: impl Fn() -> u64,
+        hasher: &DefaultHashBuilder,
+    ) {
         while self.octets > limit() {
             if self.entries.is_empty() {
                 // The bound is kept even where a run sees less for it.
@@ -193,7 +211,11 @@ impl Shard {
     }
 
     /// Lets go of older versions that none of these runs sees; returns how many are left.
-    pub(super) fn forget_versions(&mut self, runs: &[Beginning], hasher: &DefaultHashBuilder) -> usize {
+    pub(super) fn forget_versions(
+        &mut self,
+        runs: &[Beginning],
+        hasher: &DefaultHashBuilder,
+    ) -> usize {
         if self.older.is_empty() {
             return 0;
         }
