@@ -246,7 +246,7 @@ impl Cache {
                 return previous.clone();
             }
             if let Some(stale) = self.stale_version(previous, now) {
-                self.keep(shard, hash, stale.clone(), now);
+                self.keep(shard, hash, &stale, now);
                 return stale;
             }
             if lifetime::goes_on(previous, now) {
@@ -258,7 +258,7 @@ impl Cache {
         }
         stamps.expires_at = now.saturating_add(kept_for);
         let entry = draft.finish(stamps);
-        self.keep(shard, hash, entry.clone(), now);
+        self.keep(shard, hash, &entry, now);
         entry
     }
 
@@ -274,8 +274,8 @@ impl Cache {
         Some(entry.to_stale(fresh_until, lifetime::STALE_TTL, stamps))
     }
 
-    fn keep(&self, shard: &mut Shard, hash: u64, entry: Entry, now: u32) {
-        if !Shard::may_keep(&entry, self.shard_limit()) {
+    fn keep(&self, shard: &mut Shard, hash: u64, entry: &Entry, now: u32) {
+        if !Shard::may_keep(entry, self.shard_limit()) {
             self.refused.fetch_add(1, Ordering::Relaxed);
             return;
         }

@@ -3,6 +3,8 @@
 //! TXT: for each record the number of its strings (4 octets), their lengths, their octets joined. MX and PTR: for each
 //! record its preference (MX), the length of its name, the name. Must not know who keeps it (RFC 1035 §3.3).
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 use super::{MxRecord, RecordData, RecordType};
 use crate::domain::Domain;
 
@@ -28,10 +30,10 @@ pub(super) fn pack(name: &str, data: &RecordData) -> Vec<u8> {
     match data {
         RecordData::None => {}
         RecordData::A(addresses) => {
-            octets.extend(addresses.iter().flat_map(|address| address.octets()));
+            octets.extend(addresses.iter().flat_map(Ipv4Addr::octets));
         }
         RecordData::Aaaa(addresses) => {
-            octets.extend(addresses.iter().flat_map(|address| address.octets()));
+            octets.extend(addresses.iter().flat_map(Ipv6Addr::octets));
         }
         RecordData::Mx(records) => {
             for record in records {

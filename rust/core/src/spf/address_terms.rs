@@ -147,7 +147,7 @@ impl Check<'_> {
         let Target::Name(name) = self.target(Some(spec), domain)? else {
             return Ok(false);
         };
-        Ok(!self.ask_for_term(&name, RecordType::A)?.ipv4().len() == 0)
+        Ok(self.ask_for_term(&name, RecordType::A)?.ipv4().len() > 0)
     }
 
     /// RFC 7208 §5.5: a validated name that is the target-name or below it.

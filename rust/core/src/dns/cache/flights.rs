@@ -120,7 +120,7 @@ impl Cache {
         let (hash, shard) = self.place(question.name.as_str().as_bytes());
         let mut shard = lock(shard?);
         let entry = self.stale_version(shard.find(hash, question)?, now)?;
-        self.keep(&mut shard, hash, entry.clone(), now);
+        self.keep(&mut shard, hash, &entry, now);
         Some(entry)
     }
 }

@@ -113,15 +113,15 @@ impl Shard {
     pub(super) fn insert(
         &mut self,
         hash: u64,
-        entry: Entry,
+        entry: &Entry,
         runs: impl FnOnce() -> Vec<Beginning>,
         hasher: &DefaultHashBuilder,
     ) {
         let rehash = |entry: &Entry| hash_name(hasher, entry.name());
-        self.octets += octets(&entry);
-        let old = self.entries.find(hash, |old| old.is_rival_of(&entry));
+        self.octets += octets(entry);
+        let old = self.entries.find(hash, |old| old.is_rival_of(entry));
         let is_seen = old.is_some_and(|old| self.is_seen(hash, old, &runs()));
-        let rival = |old: &Entry| old.is_rival_of(&entry);
+        let rival = |old: &Entry| old.is_rival_of(entry);
         match self.entries.entry(hash, rival, rehash) {
             Place::Vacant(place) => {
                 place.insert(entry.clone());
@@ -138,7 +138,7 @@ impl Shard {
         if !self.older.is_empty()
             && self
                 .older
-                .find(hash, |old| old.is_rival_of(&entry))
+                .find(hash, |old| old.is_rival_of(entry))
                 .is_some()
         {
             entry.marks.fetch_or(HAS_OLDER, Ordering::Relaxed);

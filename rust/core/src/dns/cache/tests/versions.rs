@@ -129,7 +129,7 @@ fn the_last_tenth_of_the_ttl_asks_again_once_and_nobody_waits() {
     for _ in 0..3 {
         assert_eq!(seen(&cache, &run).unwrap(), b"one");
     }
-    assert_eq!(cache.take_due(), [name.clone()]);
+    assert_eq!(cache.take_due(), std::slice::from_ref(&name));
     assert!(cache.take_due().is_empty());
     assert_eq!(seen(&cache, &cache.begin_run()).unwrap(), b"one");
     assert!(cache.take_due().is_empty(), "it is being asked");
