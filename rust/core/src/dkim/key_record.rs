@@ -14,8 +14,9 @@ pub(crate) const KEY_LIMIT: usize = 5;
 /// Characters of `p=` that are decoded: an RSA key of 8192 bits needs 1,400.
 pub(crate) const KEY_TEXT_LIMIT: usize = 4_096;
 
-/// Octets of memory for a key beside its numbers, and numbers of the modulus's size in it, measured.
+/// Octets of the library's structures for a key, about.
 const KEY_OCTETS: usize = 512;
+/// Numbers of the modulus's size in a key: itself, its encoding, and what is made of it for Montgomery's multiplication.
 const KEY_MODULI: usize = 4;
 
 /// The DKIM keys among a name's text records, ready to verify with (RFC 6376 §3.6.2.2).

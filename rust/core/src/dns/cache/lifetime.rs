@@ -5,6 +5,8 @@
 use super::CacheSettings;
 use crate::dns::{Entry, Outcome};
 
+/// Largest ceiling in seconds (RFC 8767 §4).
+pub(super) const TTL_LIMIT: u32 = 604_800;
 /// Longest time in seconds that a negative answer is kept (RFC 2308 §5: one to three hours).
 const NEGATIVE_TTL_CEILING: u32 = 3_600;
 /// Seconds that a failure is kept (RFC 9520 §3.2: at least one).
@@ -44,7 +46,7 @@ pub(super) fn lifetime(outcome: Outcome, ttl: Option<u32>, settings: &CacheSetti
 }
 
 fn bounded(ttl: u32, ceiling: u32, settings: &CacheSettings) -> u32 {
-    ttl.max(settings.ttl_floor).min(ceiling)
+    ttl.max(settings.ttl_floor).min(ceiling).min(TTL_LIMIT)
 }
 
 /// Seconds that a failure is kept after so many others.

@@ -8,6 +8,7 @@ use crate::dns::{Outcome, RecordData, RecordType, TxtRecord};
 use crate::domain::Domain;
 
 mod stale;
+mod verdicts;
 mod versions;
 
 thread_local! { static TIME: Cell<i64> = const { Cell::new(1_000_000) }; }
@@ -127,6 +128,15 @@ fn a_floor_and_a_ceiling_bound_the_ttl() {
         }
         assert!(is_kept(&bounded(), &txt(b"x", Some(ttl)), kept_for - 1));
         assert!(!is_kept(&bounded(), &txt(b"x", Some(ttl)), kept_for));
+    }
+    for (ceiling, kept_for) in [
+        (lifetime::TTL_LIMIT - 1, 604_799),
+        (lifetime::TTL_LIMIT, 604_800),
+        (lifetime::TTL_LIMIT + 1, 604_800),
+    ] {
+        let long = || cache_with(|settings| settings.ttl_ceiling = ceiling);
+        assert!(is_kept(&long(), &txt(b"x", Some(u32::MAX)), kept_for - 1));
+        assert!(!is_kept(&long(), &txt(b"x", Some(u32::MAX)), kept_for));
     }
     // What has no TTL at all is good for its run only.
     assert!(!is_kept(&bounded(), &txt(b"x", None), 0));
