@@ -44,7 +44,9 @@ def measure(folder: Path) -> list[Row]:  # noqa: ARG001 - every part is given on
         [float(each) for each in list_of(found[name])]
         for name in ("nanoseconds", "dashmap", "dashmap_like_ours")
     )
-    fastest = f"{min(ours):.0f} ns a look-up, dashmap {min(theirs):.0f}, of our hash {min(same):.0f}"
+    fastest = (
+        f"{min(ours):.0f} ns a look-up, dashmap {min(theirs):.0f}, of our hash {min(same):.0f}"
+    )
     print(f"{ENTRIES:,} entries: {fastest}", file=sys.stderr, flush=True)
     return [
         row("cache-entry-octets", octets(found["resident"]), OCTETS_TARGET, is_most=True),

@@ -19,6 +19,7 @@ class Counting:
     """Answers every question and remembers them."""
 
     def __init__(self, ttl: int | None = 300) -> None:
+        """Take the TTL of all answers."""
         self.asked: list[Question] = []
         self.ttl = ttl
 
@@ -106,6 +107,7 @@ def test_pickled_together_verifiers_share_what_they_shared() -> None:
 def test_numbers_at_their_limits(name: str, least: int, most: int) -> None:
     for value in (least, least + 1, most - 1, most):
         DnsCache(**{name: value})  # type: ignore[arg-type]
-    for value in (least - 1, most + 1, "1", 1.5, True):
+    wrong: tuple[object, ...] = (least - 1, most + 1, "1", 1.5, True)
+    for value in wrong:
         with pytest.raises(MailauthError, match=name):
             DnsCache(**{name: value})  # type: ignore[arg-type]

@@ -159,4 +159,6 @@ def _is_same(given: Resolver | None, other: Resolver | None) -> bool:
         return True
     one, two = _chosen(given), _chosen(other)
     kinds = (LiveResolver, StaticResolver, RecordedResolver)
-    return isinstance(one, kinds) and type(one) is type(two) and one.__reduce__() == two.__reduce__()
+    return (
+        isinstance(one, kinds) and type(one) is type(two) and one.__reduce__() == two.__reduce__()
+    )
