@@ -13,6 +13,7 @@ API = Path(__file__).parent.parent / "python/mailauth_fast/__init__.py"
 DOOR = {
     "ArchiveRun",
     "Delivery",
+    "DnsCache",
     "Engine",
     "IpcStream",
     "LiveResolver",
@@ -46,6 +47,7 @@ DOOR = {
 }
 PUBLIC = {
     "Answer",
+    "DnsCache",
     "DnspythonResolver",
     "EngineError",
     "Envelope",

@@ -9,6 +9,7 @@ from mailauth_fast._core import __version__
 
 if TYPE_CHECKING:
     from mailauth_fast.dns import Answer, DnspythonResolver, Question
+    from mailauth_fast.dns_cache import DnsCache
     from mailauth_fast.envelope import Envelope
     from mailauth_fast.errors import (
         EngineError,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Answer",
+    "DnsCache",
     "DnspythonResolver",
     "EngineError",
     "Envelope",
@@ -61,7 +63,7 @@ __all__ = [
     "strip_authentication_results",
 ]
 
-ROOMS = ("errors", "policy", "envelope", "verdict", "dns", "resolvers", "verify")
+ROOMS = ("errors", "policy", "envelope", "verdict", "dns", "resolvers", "dns_cache", "verify")
 """Where the public names live, the cheapest to import first."""
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, overload
 
 from mailauth_fast import _core, explanation
+from mailauth_fast.dns_cache import DnsCache
 from mailauth_fast.envelope import Envelope
 from mailauth_fast.errors import MailauthError, UnreadableInput
 from mailauth_fast.policy import Policy
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 Octets = bytes | bytearray | memoryview
 Now = int | datetime | str | None
 Source = str | PathLike[str]
+Configuration = tuple[Resolver | None, Policy | None, int | None, DnsCache | None]
 
 
 class Verdicts(Sequence[Verdict]):
@@ -84,9 +86,11 @@ class Verifier:
             configuration.
         policy: limits and switches.
         workers: threads of the engine; `None` = all cores.
+        cache: answers shared with every other verifier that has it; `None` = its own.
 
     Raises:
         InvalidPolicy: the public suffix list cannot be used.
+        MailauthError: the cache holds the answers of another resolver.
         ResolverUnavailable: the system names no DNS server.
     """
 
@@ -95,19 +99,21 @@ class Verifier:
         resolver: Resolver | None = None,
         policy: Policy | None = None,
         workers: int | None = None,
+        cache: DnsCache | None = None,
     ) -> None:
         """Build the engine."""
         if workers is not None and workers < 1:
             raise MailauthError(f"workers is {workers}; use at least 1, or None for all cores")
-        self._configuration = (resolver, policy, workers)
-        self._engine = _core.Engine(
-            native(LiveResolver() if resolver is None else resolver), policy or Policy(), workers
-        )
+        self._configuration = (resolver, policy, workers, cache)
+        if cache is None:
+            asked = native(LiveResolver() if resolver is None else resolver)
+        else:
+            asked = cache.shared(resolver)
+        own = None if cache is None else cache.native()
+        self._engine = _core.Engine(asked, policy or Policy(), workers, own)
 
-    def __reduce__(
-        self,
-    ) -> tuple[type[Verifier], tuple[Resolver | None, Policy | None, int | None]]:
-        """Pickle the configuration; cache and threads are made anew."""
+    def __reduce__(self) -> tuple[type[Verifier], Configuration]:
+        """Pickle the configuration; answers are forgotten and threads are made anew."""
         return (Verifier, self._configuration)
 
     def verify(self, raw: Octets, envelope: Envelope | None = None, now: Now = None) -> Verdict:

@@ -73,6 +73,18 @@ class StaticZone:
     def __new__(cls, zone: dict[str, Any], source: str) -> StaticZone: ...
 
 @final
+class DnsCache:
+    def __new__(
+        cls,
+        octets: int,
+        ttl_floor: int,
+        ttl_ceiling: int,
+        serve_stale: int,
+        is_prefetching: bool,
+    ) -> DnsCache: ...
+    def counters(self) -> list[int]: ...
+
+@final
 class LiveResolver:
     def __new__(
         cls,
@@ -215,7 +227,13 @@ class Writer:
 
 @final
 class Engine:
-    def __new__(cls, resolver: Any, policy: Any, workers: int | None = None) -> Engine: ...
+    def __new__(
+        cls,
+        resolver: Any,
+        policy: Any,
+        workers: int | None = None,
+        cache: DnsCache | None = None,
+    ) -> Engine: ...
     def accepts_reports(self, destination: str, policy_domain: str) -> bytes: ...
     def check_host(self, ip: str, helo: str, mail_from: str, receiver: str | None) -> bytes: ...
     def discover_policy(self, domain: str) -> bytes: ...

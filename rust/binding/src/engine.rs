@@ -15,6 +15,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::archive::{ArchiveRun, RunOptions};
+use crate::dns_cache::DnsCache;
 use crate::errors::Fault;
 use crate::native::{Failure, Native};
 use crate::rows::{Rows, to_json};
@@ -52,17 +53,19 @@ pub(crate) fn unix_time() -> i64 {
 
 #[pymethods]
 impl Engine {
-    /// `resolver` is one of the native resolvers or a `Bridge` around a Python object.
+    /// `resolver` is one of the native resolvers or a `Bridge` around a Python object; without a cache it has its own.
     #[new]
-    #[pyo3(signature = (resolver, policy, workers = None))]
+    #[pyo3(signature = (resolver, policy, workers = None, cache = None))]
     fn new(
         resolver: &Bound<'_, PyAny>,
         policy: &Bound<'_, PyAny>,
         workers: Option<usize>,
+        cache: Option<&Bound<'_, DnsCache>>,
     ) -> PyResult<Self> {
         let chosen = Native::choose(resolver);
         let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let cache = Arc::new(Cache::new(CACHE_OCTETS, unix_time));
+        let own = || Arc::new(Cache::new(CACHE_OCTETS, unix_time));
+        let cache = cache.map_or_else(own, |cache| Arc::clone(&cache.get().0));
         let policy = Arc::new(settings::policy(policy)?);
         let engine = Arc::new(mailauth_core::engine::Engine::new(
             chosen.resolver,

@@ -5,6 +5,7 @@ mod assemble;
 mod cells;
 mod columns;
 mod cpu;
+mod dns_cache;
 mod engine;
 mod errors;
 mod inputs;
@@ -52,6 +53,8 @@ mod _core {
     use super::archive::ArchiveRun;
     #[pymodule_export]
     use super::assemble::assemble;
+    #[pymodule_export]
+    use super::dns_cache::DnsCache;
     #[pymodule_export]
     use super::engine::Engine;
     #[pymodule_export]

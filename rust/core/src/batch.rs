@@ -92,6 +92,8 @@ impl Batch {
             return Err(EngineFault(fault));
         }
         if !state.is_served(count) {
+            drop(state);
+            self.shared.engine.cache.relieve();
             return Ok(Rows::NotYet);
         }
         let rows = state.take_rows(count);
@@ -122,7 +124,7 @@ struct Job {
     index: u64,
     octets: u64,
     examination: Examination,
-    pinned: Vec<(Question, Arc<Entry>)>,
+    pinned: Vec<(Question, Entry)>,
 }
 
 struct Parked {
@@ -315,6 +317,7 @@ impl Shared {
         }
         self.finish(rows);
         self.park(waiting);
+        self.engine.ask(self.engine.cache.take_due());
     }
 
     /// Makes the hashes of several messages in turn, which is faster than one message after the other.
@@ -343,10 +346,10 @@ impl Shared {
         proofs::compute(examinations.flat_map(Examination::open_proofs).collect());
     }
 
-    fn view<'a>(&'a self, pinned: &'a [(Question, Arc<Entry>)]) -> RunView<'a> {
+    fn view<'a>(&'a self, pinned: &'a [(Question, Entry)]) -> RunView<'a> {
         RunView {
             cache: &self.engine.cache,
-            run: self.run,
+            run: &self.run,
             pinned,
         }
     }
@@ -389,7 +392,7 @@ impl Shared {
         for (index, question) in wanted {
             let (shared, own) = (Arc::clone(self), question.clone());
             let waiter = Box::new(move |entry| shared.answered(index, own, entry));
-            match self.engine.cache.claim(self.run, &question, waiter) {
+            match self.engine.cache.claim(&self.run, &question, waiter) {
                 Claim::Ready(entry) => self.answered(index, question, entry),
                 Claim::Ask => to_ask.push(question),
                 Claim::Wait => {}
@@ -398,7 +401,7 @@ impl Shared {
         self.engine.ask(to_ask);
     }
 
-    fn answered(&self, index: u64, question: Question, entry: Arc<Entry>) {
+    fn answered(&self, index: u64, question: Question, entry: Entry) {
         let mut state = self.lock();
         let Some(parked) = state.parked.get_mut(&index) else {
             return;

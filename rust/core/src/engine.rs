@@ -3,12 +3,16 @@
 //! Evaluate, ask for what is missing, evaluate again: no async, nothing to misuse.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::batch::{Batch, lock};
 use crate::dns::{Answer, Cache, Claim, Entry, Lookup, Question, Resolver, Run, RunView};
 use crate::evaluate::{Examination, Input, Now};
 use crate::policy::Policy;
 use crate::verdict::Verdict;
+
+/// How often whoever waits looks whether a stale answer will do.
+const RELIEF_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What every run of a verifier shares.
 pub struct Engine {
@@ -50,23 +54,25 @@ impl Engine {
         loop {
             match evaluate(&RunView {
                 cache: &self.cache,
-                run,
+                run: &run,
                 pinned: &pinned,
             }) {
-                Ok(value) => return value,
-                Err(missing) => pinned.extend(self.ask_and_wait(run, missing)),
+                Ok(value) => {
+                    self.ask(self.cache.take_due());
+                    return value;
+                }
+                Err(missing) => pinned.extend(self.ask_and_wait(&run, missing)),
             }
         }
     }
 
-    fn ask_and_wait(&self, run: Run, missing: Vec<Question>) -> Vec<(Question, Arc<Entry>)> {
+    fn ask_and_wait(&self, run: &Run, missing: Vec<Question>) -> Vec<(Question, Entry)> {
         let count = missing.len();
         let arrived = Arc::new((Mutex::new(Vec::with_capacity(count)), Condvar::new()));
-        let arrive =
-            |arrived: &Arc<(Mutex<Vec<_>>, Condvar)>, question: Question, entry: Arc<Entry>| {
-                lock(&arrived.0).push((question, entry));
-                arrived.1.notify_one();
-            };
+        let arrive = |arrived: &Arc<(Mutex<Vec<_>>, Condvar)>, question: Question, entry: Entry| {
+            lock(&arrived.0).push((question, entry));
+            arrived.1.notify_one();
+        };
         let mut to_ask = Vec::new();
         for question in missing {
             let (waiting, own) = (Arc::clone(&arrived), question.clone());
@@ -81,11 +87,18 @@ impl Engine {
             }
         }
         self.ask(to_ask);
-        let mut done = lock(&arrived.0);
-        while done.len() < count {
-            done = arrived.1.wait(done).unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let done = lock(&arrived.0);
+            let waited = arrived
+                .1
+                .wait_timeout_while(done, RELIEF_INTERVAL, |done| done.len() < count);
+            let (mut done, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            if done.len() >= count {
+                return std::mem::take(&mut *done);
+            }
+            drop(done);
+            self.cache.relieve();
         }
-        std::mem::take(&mut *done)
     }
 
     pub(crate) fn ask(&self, questions: Vec<Question>) {
@@ -95,7 +108,7 @@ impl Engine {
         let cache = Arc::clone(&self.cache);
         self.resolver.ask(
             questions,
-            Arc::new(move |question: &Question, answer: Answer| cache.deliver(question, answer)),
+            Arc::new(move |question: &Question, answer: Answer| cache.deliver(question, &answer)),
         );
     }
 

@@ -160,18 +160,19 @@ fn used_answers(answers: &Answers<'_>, lookup: &dyn Lookup) -> Vec<UsedAnswer> {
 
 impl UsedAnswer {
     fn new(question: &Question, entry: &Entry) -> Self {
-        let mut data = presentation(&entry.data);
+        let mut data = presentation(&entry.data());
         data.sort_unstable();
+        let provenance = entry.provenance();
         Self {
             name: question.name.to_string(),
             record_type: question.record_type,
             outcome: entry.outcome,
             data,
-            ttl: entry.ttl,
+            ttl: entry.ttl(),
             ad: entry.authenticated,
-            source: entry.source.to_string(),
-            first_seen: entry.first_seen,
-            last_seen: entry.last_seen,
+            source: provenance.source.to_owned(),
+            first_seen: provenance.first_seen,
+            last_seen: provenance.last_seen,
         }
     }
 }

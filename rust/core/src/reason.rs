@@ -97,6 +97,7 @@ reasons! {
         PtrLimit "ptr-limit" "RFC 7208 §4.6.4" "The client has more than 10 names; only the first 10 were looked at.";
         PublicationNotSeen "publication-not-seen" "api" "The DNS store saw the key for the first time after the message was received.";
         ReportUriLimit "report-uri-limit" "RFC 9989 §4.7" "The policy record names more destinations of reports than are kept.";
+        Stale "stale" "RFC 8767 §4" "A DNS answer was used beyond its lifetime, because asking again failed.";
         SignaturesUnlisted "signatures-unlisted" "api" "The message has so many more DKIM signatures (the number after the colon) than are listed.";
     }
 }

@@ -29,7 +29,7 @@ impl EveryName {
 }
 
 impl Lookup for EveryName {
-    fn look_up(&self, question: &Question) -> Option<Arc<Entry>> {
+    fn look_up(&self, question: &Question) -> Option<Entry> {
         let data = match question.record_type {
             RecordType::A => RecordData::A(vec![Ipv4Addr::new(192, 0, 2, 1)]),
             RecordType::Aaaa => RecordData::Aaaa(vec![Ipv6Addr::LOCALHOST]),
@@ -40,7 +40,7 @@ impl Lookup for EveryName {
             RecordType::Ptr => RecordData::Ptr(vec![question.name.clone()]),
             _ => RecordData::Txt(vec![TxtRecord::from_strings([self.0.as_slice()])]),
         };
-        Some(Arc::new(Entry::new(Answer::found(data))))
+        Some(Entry::new(&Answer::found(data)))
     }
 }
 

@@ -2,8 +2,6 @@
 //!
 //! Knows what decides a chain and in which order it is cheapest to find out; must not know the fields' syntax.
 
-use std::sync::Arc;
-
 use crate::arc::arc_set::ArcSet;
 use crate::arc::work_limit::{
     Budget, ExceedsOlderLimit, OLDER_OCTET_LIMIT, OLDER_WORK_LIMIT, SEAL_WORK_LIMIT, key_work,
@@ -24,27 +22,27 @@ use crate::policy::Policy;
 /// The answers for one set's keys.
 #[derive(Clone)]
 pub(super) struct SetKeys {
-    seal: Arc<Entry>,
+    seal: Entry,
     /// `None` when the message signature cannot be verified whatever its key.
-    message_signature: Option<Arc<Entry>>,
+    message_signature: Option<Entry>,
 }
 
 impl SetKeys {
     /// True when these are the very same answers.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         let is_same = match (&self.message_signature, &other.message_signature) {
-            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (Some(one), Some(other)) => one.is_same(other),
             (None, None) => true,
             _ => false,
         };
-        is_same && Arc::ptr_eq(&self.seal, &other.seal)
+        is_same && self.seal.is_same(&other.seal)
     }
 }
 
 /// The answers for every key of the chain; all are asked for before one that is missing counts.
 pub(super) fn set_keys(
     sets: &[ArcSet],
-    ask: impl Fn(&Domain) -> Result<Arc<Entry>, Pending>,
+    ask: impl Fn(&Domain) -> Result<Entry, Pending>,
 ) -> Result<Vec<SetKeys>, Pending> {
     let asked: Vec<_> = sets
         .iter()
@@ -97,7 +95,7 @@ enum Finding {
 impl Finding {
     fn new(reason: ArcReason, entry: &Entry) -> Self {
         match reason.result() {
-            ArcResult::Pass if entry.standing == Standing::AfterWindow => {
+            ArcResult::Pass if entry.standing() == Standing::AfterWindow => {
                 Self::Open(ArcResult::Unverifiable, ArcReason::KeyOutsideWindow)
             }
             ArcResult::Pass => Self::Pass(reason),
@@ -202,10 +200,7 @@ impl ChainValidator<'_> {
     /// Requests what the newest message signature needs, and what the same pass can give to the older ones.
     fn request_newest_body(&mut self) {
         let signatures = || {
-            let keys = self
-                .keys
-                .iter()
-                .map(|keys| keys.message_signature.as_deref());
+            let keys = self.keys.iter().map(|keys| keys.message_signature.as_ref());
             let signatures = self
                 .sets
                 .iter()
@@ -370,7 +365,7 @@ impl ChainValidator<'_> {
         let mut work = Budget::of(OLDER_WORK_LIMIT);
         let pairs = self.sets.iter().zip(self.keys).rev();
         for (instance, (set, keys)) in older_instances(self.sets.len()).zip(pairs.skip(1)) {
-            let keys_work = keys.message_signature.as_deref().map_or(0, key_work);
+            let keys_work = keys.message_signature.as_ref().map_or(0, key_work);
             if !octets.pays(self.octets_signed(set)) || !work.pays(keys_work) {
                 return Err(ExceedsOlderLimit);
             }

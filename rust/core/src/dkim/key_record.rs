@@ -6,7 +6,6 @@ use crate::crypto::{Ed25519PublicKey, HashAlgorithm, KeyProblem, RsaPublicKey};
 use crate::dkim::DkimReason;
 use crate::dkim::algorithm::{Algorithm, KeyType};
 use crate::dkim::tag_value::{colon_list, decode_base64, is_hyphenated_word};
-use crate::dns::TxtRecord;
 use crate::tag_list::{TagList, is_fws};
 
 /// Keys of one name that are tried: RFC 6376 §3.6.2.2 allows one, a change of keys may need a second, and each costs a
@@ -14,6 +13,11 @@ use crate::tag_list::{TagList, is_fws};
 pub(crate) const KEY_LIMIT: usize = 5;
 /// Characters of `p=` that are decoded: an RSA key of 8192 bits needs 1,400.
 pub(crate) const KEY_TEXT_LIMIT: usize = 4_096;
+
+/// Octets of the library's structures for a key, about.
+const KEY_OCTETS: usize = 512;
+/// Numbers of the modulus's size in a key: itself, its encoding, and what is made of it for Montgomery's multiplication.
+const KEY_MODULI: usize = 4;
 
 /// The DKIM keys among a name's text records, ready to verify with (RFC 6376 §3.6.2.2).
 pub struct KeyRecords {
@@ -23,8 +27,8 @@ pub struct KeyRecords {
 
 impl KeyRecords {
     /// Reads the records of one answer; their order makes no difference (RFC 6376 §6.1.2 step 4).
-    pub(crate) fn parse(texts: &[TxtRecord]) -> Self {
-        let mut texts: Vec<(&[u8], usize)> = texts.iter().map(TxtRecord::joined).zip(0..).collect();
+    pub(crate) fn parse<'a>(texts: impl Iterator<Item = &'a [u8]>) -> Self {
+        let mut texts: Vec<(&[u8], usize)> = texts.zip(0..).collect();
         texts.sort_unstable();
         texts.dedup_by_key(|(text, _)| *text);
         let (mut keys, mut others): (Vec<_>, Vec<_>) = texts
@@ -44,6 +48,12 @@ impl KeyRecords {
             records: keys.into(),
             exceeds_limit,
         }
+    }
+
+    /// Octets of memory behind the value, about.
+    pub(crate) fn octets(&self) -> usize {
+        let of_record = |record: &KeyRecord| size_of::<KeyRecord>() + record.key_octets();
+        self.records.iter().map(of_record).sum()
     }
 
     /// The records, in an order that does not depend on the answer's.
@@ -99,6 +109,13 @@ pub(crate) struct KeyRecord {
 }
 
 impl KeyRecord {
+    /// Octets of memory that the library needs for a key: its modulus several times over, and what stands about it.
+    fn key_octets(&self) -> usize {
+        let modulus = |bits: u32| usize::try_from(bits / 8).unwrap_or_default();
+        let of_key = |key: &PublicKey| KEY_OCTETS + modulus(key.bits()) * KEY_MODULI;
+        self.key.as_ref().map_or(0, of_key)
+    }
+
     pub(super) fn parse(text: &[u8]) -> Self {
         Self::read(text).unwrap_or_else(|problem| Self {
             place: 0,

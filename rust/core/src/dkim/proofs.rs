@@ -5,7 +5,6 @@
 //! and nothing else.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use crate::crypto::{self, Digest, RsaPublicKey, RsaWork};
 use crate::dkim::key_record::PublicKey;
@@ -25,7 +24,7 @@ pub(crate) struct Proof {
     digest: Digest,
     signature: Vec<u8>,
     /// The answer that holds the key, and which of its records that is.
-    entry: Arc<Entry>,
+    entry: Entry,
     record: usize,
     is_valid: Option<bool>,
 }
@@ -48,7 +47,7 @@ impl Proofs {
         &mut self,
         hash: &SignedHash,
         has_auid_below: bool,
-        entry: &Arc<Entry>,
+        entry: &Entry,
         digest: Option<Digest>,
     ) {
         let own = hash.own.position;
@@ -69,7 +68,7 @@ impl Proofs {
                 own,
                 digest,
                 signature: hash.octets.clone(),
-                entry: Arc::clone(entry),
+                entry: entry.clone(),
                 record,
                 is_valid: None,
             });

@@ -41,7 +41,7 @@ struct Listed {
 
 /// What was computed with one answer.
 struct Known {
-    entry: Arc<Entry>,
+    entry: Entry,
     trial: Trial,
     body: Body,
 }
@@ -220,7 +220,7 @@ fn choose(
 }
 
 /// The answers for all keys that are needed, in order; all are asked for before one that is missing counts.
-fn ask_keys(listed: &[Listed], answers: &Answers<'_>) -> Result<Vec<Option<Arc<Entry>>>, Pending> {
+fn ask_keys(listed: &[Listed], answers: &Answers<'_>) -> Result<Vec<Option<Entry>>, Pending> {
     let (mut entries, mut is_missing) = (Vec::with_capacity(listed.len()), false);
     for listed in listed {
         let signature = listed.signature.as_ref().ok();
@@ -242,12 +242,12 @@ fn ask_keys(listed: &[Listed], answers: &Answers<'_>) -> Result<Vec<Option<Arc<E
 pub(crate) fn key_records(entry: &Entry) -> Result<&KeyRecords, DkimReason> {
     match DkimReason::of_outcome(entry.outcome) {
         Some(reason) => Err(reason),
-        None => Ok(entry.keys.get_or_init(|| KeyRecords::parse(entry.txt()))),
+        None => Ok(entry.keys()),
     }
 }
 
 /// No key, no hash: only signatures with a usable key have their body hashed.
-fn request_bodies(listed: &[Listed], entries: &[Option<Arc<Entry>>], bodies: &mut BodyHashes) {
+fn request_bodies(listed: &[Listed], entries: &[Option<Entry>], bodies: &mut BodyHashes) {
     for (listed, entry) in listed.iter().zip(entries) {
         let (Ok(signature), Some(entry)) = (&listed.signature, entry) else {
             continue;
@@ -287,7 +287,7 @@ pub(crate) fn prepare_hashes(
 }
 
 /// Stages the public-key operation of a signature whose hash is made.
-pub(crate) fn stage_proof(signature: &Signature, entry: &Arc<Entry>, bodies: &mut BodyHashes) {
+pub(crate) fn stage_proof(signature: &Signature, entry: &Entry, bodies: &mut BodyHashes) {
     let digest = bodies.fields.staged_digest(signature.hash.own.position);
     bodies
         .proofs
@@ -306,7 +306,7 @@ impl Listed {
 
     fn examine(
         &mut self,
-        entry: Option<Arc<Entry>>,
+        entry: Option<Entry>,
         message: &Message,
         bodies: &mut BodyHashes,
         policy: &Policy,
@@ -323,7 +323,7 @@ impl Listed {
                 .fields
                 .select(message, names, signature.hash.own.position)
         });
-        let is_known = |known: &Known| Arc::ptr_eq(&known.entry, &entry);
+        let is_known = |known: &Known| known.entry.is_same(&entry);
         if !self.known.as_ref().is_some_and(is_known) {
             let (trial, body) = check(
                 signature, selection, &entry, message, bodies, policy, untimely,
@@ -352,13 +352,13 @@ impl Listed {
         }
         verdict.flags = flags::collect(&self.facts, signature, selection, trial, body.octets);
         // Old private keys leak, or are published on purpose: such a pass proves nothing.
-        if verdict.result == DkimResult::Pass && entry.standing == Standing::AfterWindow {
+        if verdict.result == DkimResult::Pass && entry.standing() == Standing::AfterWindow {
             verdict.reason = DkimReason::KeyOutsideWindow;
             verdict.result = verdict.reason.result();
         }
-        let origin = entry.origin(trial.place);
-        if entry.is_stored || origin.first_seen.is_some() || origin.last_seen.is_some() {
-            verdict.key_source = Some(origin.source.to_string());
+        let origin = entry.provenance_of(trial.place);
+        if entry.is_stored() || origin.first_seen.is_some() || origin.last_seen.is_some() {
+            verdict.key_source = Some(origin.source.to_owned());
             verdict.key_first_seen = origin.first_seen;
             verdict.key_last_seen = origin.last_seen;
         }

@@ -9,7 +9,7 @@ use super::policy_record::{Tags, has_version};
 use super::report_uri::{REPORT_URI_LIMIT, ReportUris, destination_host};
 use super::tree_walk::fault;
 use super::{AlignmentMode, DmarcReason, resolved};
-use crate::dns::{Answers, Pending, TxtRecord};
+use crate::dns::{Answers, Pending};
 use crate::domain::Domain;
 use crate::policy::{Policy, Rules};
 use crate::reason::words;
@@ -89,7 +89,7 @@ pub fn accepts_reports(
         return Ok(ReportAuthorization::fault(reason));
     }
     // Answers come in any order: sorted, they give one result.
-    let mut texts: Vec<_> = entry.txt().iter().map(TxtRecord::joined).collect();
+    let mut texts: Vec<_> = entry.txt().joined().collect();
     texts.sort_unstable();
     Ok(consent(&texts, &host))
 }

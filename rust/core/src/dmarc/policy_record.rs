@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::report_uri::ReportUris;
 use super::{AlignmentMode, RequestedPolicy};
-use crate::dns::{Entry, TxtRecord};
+use crate::dns::Entry;
 use crate::message::is_wsp;
 use crate::policy::Rules;
 use crate::reason::words;
@@ -76,20 +76,28 @@ pub struct PolicyRecord {
 impl PolicyRecords {
     /// The records of an answer, selected at first use and kept beside it.
     pub(super) fn of(entry: &Entry) -> &Self {
-        entry.dmarc.get_or_init(|| Self::select(entry.txt()))
+        entry.dmarc()
     }
 
-    fn select(records: &[TxtRecord]) -> Self {
-        let mut candidates = records
-            .iter()
-            .map(TxtRecord::joined)
-            .filter(|octets| has_version(octets));
+    /// The records among the texts of one name.
+    pub(crate) fn select<'a>(texts: impl Iterator<Item = &'a [u8]>) -> Self {
+        let mut candidates = texts.filter(|octets| has_version(octets));
         match (candidates.next(), candidates.next()) {
             (None, _) => Self::Absent,
             (Some(octets), None) => PolicyRecord::parse(octets)
                 .map_or(Self::Duplicate, |record| Self::One(Arc::new(record))),
             // RFC 9989 §4.10 step 2: several records for one target are all discarded.
             (Some(_), Some(_)) => Self::Several,
+        }
+    }
+}
+
+impl PolicyRecords {
+    /// Octets of memory behind the value, about: the text, and half of it again for the destinations in it.
+    pub(crate) fn octets(&self) -> usize {
+        match self {
+            Self::One(record) => size_of::<PolicyRecord>() + record.text.len() * 3,
+            _ => 0,
         }
     }
 }

@@ -3,7 +3,6 @@
 //! Counts every question that the evaluation asks, in order, against the message's budget.
 
 use std::cell::RefCell;
-use std::sync::Arc;
 
 use super::{Answer, Entry, Outcome, Question, RecordType};
 use crate::domain::Domain;
@@ -17,7 +16,7 @@ pub struct Pending;
 /// A source of answers that are already known.
 pub trait Lookup {
     /// The entry for this question, or `None` when it has to be asked.
-    fn look_up(&self, question: &Question) -> Option<Arc<Entry>>;
+    fn look_up(&self, question: &Question) -> Option<Entry>;
 }
 
 /// What one evaluation of one message sees of DNS.
@@ -45,7 +44,7 @@ impl<'a> Answers<'a> {
     ///
     /// # Errors
     /// [`Pending`] when the answer is not known yet.
-    pub fn ask(&self, name: &Domain, record_type: RecordType) -> Result<Arc<Entry>, Pending> {
+    pub fn ask(&self, name: &Domain, record_type: RecordType) -> Result<Entry, Pending> {
         let question = Question {
             name: name.clone(),
             record_type,
@@ -53,7 +52,7 @@ impl<'a> Answers<'a> {
         let mut asked = self.asked.borrow_mut();
         if !asked.contains(&question) {
             if asked.len() >= QUESTION_LIMIT {
-                return Ok(Arc::new(Entry::new(Answer::empty(Outcome::OverBudget))));
+                return Ok(Entry::new(&Answer::empty(Outcome::OverBudget)));
             }
             asked.push(question.clone());
         }
@@ -94,7 +93,7 @@ impl<'a> Answers<'a> {
     ///
     /// # Errors
     /// [`Pending`] when the answer is not known yet.
-    pub fn txt(&self, name: &Domain) -> Result<Arc<Entry>, Pending> {
+    pub fn txt(&self, name: &Domain) -> Result<Entry, Pending> {
         self.ask(name, RecordType::Txt)
     }
 

@@ -1,254 +1,346 @@
 //! The shared cache: answers with their parsed records beside them, bounded by octets, one question in flight a name.
 //!
-//! Core has no clock: the caller gives one. Within one [`Run`] an answer stays what it was, whatever its TTL says;
-//! otherwise the order of messages would decide.
+//! Core has no clock: the caller gives one. How long an answer counts is told by `lifetime`, what a run sees of it by
+//! `runs`, where it is kept by `shard`. RFC 2308 (denials), RFC 8767 (stale answers), RFC 9520 (failures).
 
-use std::collections::HashMap;
-use std::ops::Deref;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+mod flights;
+mod lifetime;
+mod runs;
+mod shard;
 
-use quick_cache::Weighter;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
-use super::{Answer, Lookup, Observation, Outcome, Question, Standing};
-use crate::reason::LimitWord;
-use crate::{dkim, dmarc, spf};
+use hashbrown::DefaultHashBuilder;
+
+use super::entry::{Draft, Entry, Origin, Stamps};
+use super::parsed::Ledger;
+use super::{Answer, Question};
+use crate::batch::lock;
+pub use flights::{Claim, Waiter};
+pub use lifetime::SERVE_STALE_LIMIT;
+use lifetime::is_failure;
+pub use runs::Run;
+pub(crate) use runs::RunView;
+use shard::{IS_REFRESHED, STREAK_SHIFT, Shard, hash_name, to_u64};
 
 /// Longest time in seconds that a positive answer is kept (RFC 8767 §4 caps at a week; a day is unbound's ceiling).
-const POSITIVE_TTL_CEILING: u32 = 86_400;
-/// Longest time in seconds that a negative answer is kept (RFC 2308 §5: one to three hours).
-const NEGATIVE_TTL_CEILING: u32 = 3_600;
-/// Seconds that a failure is kept (RFC 2308 §7.1: at most five minutes).
-const FAILURE_TTL: u32 = 5;
-/// Octets an entry costs beyond its name and data: keys, locks and bookkeeping.
-const ENTRY_OVERHEAD: u64 = 160;
-/// Parsed records are charged as this many times the answer's octets.
-const PARSED_FACTOR: u64 = 3;
+const TTL_CEILING: u32 = 86_400;
+/// Octets of a shard in a large cache: room for sixteen of the largest answers.
+const SHARD_OCTETS: u64 = 4 << 20;
+/// Shards at most: more than cores that look something up at the same moment.
+const SHARD_LIMIT: u64 = 64;
+/// Origins that entries share: servers are few, and what a resolver of others makes up is not kept for ever.
+const ORIGIN_LIMIT: usize = 16;
+/// Older versions from which on they are looked through, though the oldest run goes on.
+const OLDER_MINIMUM: usize = 64;
 
-/// An answer and the records parsed from it at first use.
-pub struct Entry {
-    answer: Answer,
-    expires_at: i64,
-    sequence: u64,
-    /// How the answer stands to the time that was asked about (DNS stores).
-    pub(crate) standing: Standing,
-    /// A DNS store gave it.
-    pub(crate) is_stored: bool,
-    /// The rows whose records make up the answer, in their order, when there are several (DNS stores).
-    offers: Box<[Arc<Observation>]>,
-    /// The SPF record among the texts.
-    pub(crate) spf: OnceLock<spf::RecordSelection>,
-    /// The DKIM keys among the texts, ready to verify with.
-    pub(crate) keys: OnceLock<dkim::KeyRecords>,
-    /// The DMARC policy records among the texts.
-    pub(crate) dmarc: OnceLock<dmarc::PolicyRecords>,
+/// How much a cache keeps, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheSettings {
+    /// Octets of all entries and their parsed records, about.
+    pub octets: u64,
+    /// Seconds that an answer with a TTL is kept at least.
+    pub ttl_floor: u32,
+    /// Seconds that an answer is kept at most; one that denies, an hour.
+    pub ttl_ceiling: u32,
+    /// Seconds beyond its lifetime for which an answer may be used when asking fails; 0 = never.
+    pub serve_stale: u32,
+    /// An answer that is used in the last tenth of its lifetime is asked again, and nobody waits for it.
+    pub is_prefetching: bool,
 }
 
-impl Entry {
-    /// An entry that is not kept in a cache.
-    pub fn new(answer: Answer) -> Self {
+impl CacheSettings {
+    /// What is usual, for so many octets.
+    pub const fn of_octets(octets: u64) -> Self {
         Self {
-            answer,
-            expires_at: 0,
-            sequence: 0,
-            standing: Standing::Observed,
-            is_stored: false,
-            offers: Box::default(),
-            spf: OnceLock::new(),
-            keys: OnceLock::new(),
-            dmarc: OnceLock::new(),
+            octets,
+            ttl_floor: 0,
+            ttl_ceiling: TTL_CEILING,
+            serve_stale: 0,
+            is_prefetching: false,
         }
     }
-
-    /// What a history gives for a time.
-    pub(super) fn of_history(
-        answer: Answer,
-        standing: Standing,
-        offers: Box<[Arc<Observation>]>,
-    ) -> Self {
-        Self {
-            standing,
-            is_stored: true,
-            offers,
-            ..Self::new(answer)
-        }
-    }
-
-    /// The answer that the text record at this place comes from.
-    pub(crate) fn origin(&self, place: Option<usize>) -> &Answer {
-        let Some(mut place) = place else {
-            return &self.answer;
-        };
-        for offer in &self.offers {
-            let count = offer.answer.txt().len();
-            if place < count {
-                return &offer.answer;
-            }
-            place -= count;
-        }
-        &self.answer
-    }
-
-    /// A word for the verdict's `limits` on how sure the answer is.
-    pub(crate) const fn qualification(&self) -> Option<LimitWord> {
-        self.standing.qualification()
-    }
 }
 
-impl Deref for Entry {
-    type Target = Answer;
-
-    fn deref(&self) -> &Answer {
-        &self.answer
-    }
+/// What a cache did so far, and what it holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CacheCounters {
+    /// Look-ups that found an answer.
+    pub hits: u64,
+    /// Questions that had to be asked.
+    pub misses: u64,
+    /// Questions that somebody else was asking already.
+    pub joined: u64,
+    /// Stale answers that stood in for a failure or a long wait.
+    pub stale: u64,
+    /// Questions asked again before the answer's end.
+    pub prefetched: u64,
+    /// Entries that had to make room, or were too large to be kept.
+    pub evictions: u64,
+    /// Entries held.
+    pub entries: u64,
+    /// Older versions held for runs that began before.
+    pub older: u64,
+    /// Octets of entries and older versions.
+    pub octets: u64,
+    /// Parsed records held.
+    pub parsed_records: u64,
+    /// Octets of the parsed records, about.
+    pub parsed_octets: u64,
 }
 
-#[derive(Clone)]
-struct OctetWeighter;
-
-impl Weighter<Question, Arc<Entry>> for OctetWeighter {
-    fn weight(&self, question: &Question, entry: &Arc<Entry>) -> u64 {
-        let history = entry.history.as_ref().map_or(0, |history| history.octets());
-        let data = entry.data.octets() + history;
-        ENTRY_OVERHEAD + to_u64(question.name.as_str().len()) + to_u64(data) * PARSED_FACTOR
-    }
-}
-
-fn to_u64(length: usize) -> u64 {
-    u64::try_from(length).unwrap_or(u64::MAX)
-}
-
-/// Called with the answer that was waited for.
-pub type Waiter = Box<dyn FnOnce(Arc<Entry>) + Send>;
-
-/// What [`Cache::claim`] found.
-pub enum Claim {
-    /// The answer is already here; the waiter was not kept.
-    Ready(Arc<Entry>),
-    /// Nobody is asking: the caller must ask; the waiter will be called.
-    Ask,
-    /// Somebody is asking; the waiter will be called.
-    Wait,
-}
-
-/// One batch: answers that arrive after its start stay valid until its end.
-#[derive(Clone, Copy, Debug)]
-pub struct Run {
-    started_at: i64,
-    sequence: u64,
-}
-
-/// Answers by question, shared by all threads and runs of a verifier.
+/// Answers by question, shared by all threads and runs of those who have it.
 pub struct Cache {
-    entries: quick_cache::sync::Cache<Question, Arc<Entry>, OctetWeighter>,
-    waiters: Mutex<HashMap<Question, Vec<Waiter>>>,
-    sequence: AtomicU64,
+    shards: Box<[Mutex<Shard>]>,
+    hasher: DefaultHashBuilder,
+    settings: CacheSettings,
     clock: fn() -> i64,
+    sequence: AtomicU64,
+    runs: runs::Runs,
+    flights: Mutex<flights::Flights>,
+    origins: Mutex<Vec<Arc<Origin>>>,
+    ledger: Arc<Ledger>,
+    due: Mutex<Vec<Question>>,
+    is_due: AtomicBool,
+    older: AtomicUsize,
+    /// Older versions at which they are looked through.
+    older_limit: AtomicUsize,
+    misses: AtomicU64,
+    joined: AtomicU64,
+    stale: AtomicU64,
+    prefetched: AtomicU64,
+    refused: AtomicU64,
+}
+
+/// Unix seconds as they are kept: until 2106.
+fn seconds(time: i64) -> u32 {
+    u32::try_from(time.max(0)).unwrap_or(u32::MAX)
 }
 
 impl Cache {
     /// A cache of about `octets` octets; `clock` gives Unix seconds.
     pub fn new(octets: u64, clock: fn() -> i64) -> Self {
-        let estimated_items = usize::try_from(octets / 512)
-            .unwrap_or(usize::MAX)
-            .clamp(64, 1 << 20);
+        Self::with_settings(CacheSettings::of_octets(octets), clock)
+    }
+
+    /// A cache of these settings; `clock` gives Unix seconds.
+    pub fn with_settings(settings: CacheSettings, clock: fn() -> i64) -> Self {
+        let shards = (settings.octets / SHARD_OCTETS).clamp(1, SHARD_LIMIT);
+        // The largest power of two that is no more: the hash's bits choose.
+        let shards = 1_u64 << shards.ilog2();
         Self {
-            entries: quick_cache::sync::Cache::with_weighter(
-                estimated_items,
-                octets,
-                OctetWeighter,
-            ),
-            waiters: Mutex::default(),
-            sequence: AtomicU64::new(1),
+            shards: (0..shards).map(|_| Mutex::default()).collect(),
+            hasher: DefaultHashBuilder::default(),
+            settings,
             clock,
+            sequence: AtomicU64::new(0),
+            runs: runs::Runs::default(),
+            flights: Mutex::default(),
+            origins: Mutex::default(),
+            ledger: Arc::default(),
+            due: Mutex::default(),
+            is_due: AtomicBool::new(false),
+            older: AtomicUsize::new(0),
+            older_limit: AtomicUsize::new(OLDER_MINIMUM),
+            misses: AtomicU64::new(0),
+            joined: AtomicU64::new(0),
+            stale: AtomicU64::new(0),
+            prefetched: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
         }
+    }
+
+    /// Its settings.
+    pub const fn settings(&self) -> &CacheSettings {
+        &self.settings
+    }
+
+    fn now(&self) -> i64 {
+        (self.clock)()
+    }
+
+    /// The next number of a run or an answer.
+    fn count(&self) -> u64 {
+        self.sequence.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// Begins a run: what has expired by now is asked again, what arrives later is pinned.
-    pub fn begin_run(&self) -> Run {
-        Run {
-            started_at: (self.clock)(),
-            sequence: self.sequence.fetch_add(1, Ordering::Relaxed) + 1,
-        }
+    pub fn begin_run(self: &Arc<Self>) -> Run {
+        Run::begin(self)
+    }
+
+    /// Where a name belongs: its hash and its shard.
+    #[inline]
+    fn place(&self, name: &[u8]) -> (u64, Option<&Mutex<Shard>>) {
+        let hash = hash_name(&self.hasher, name);
+        // The table uses the lowest and the seven highest bits.
+        let bits = usize::try_from((hash >> 40) & 0xffff).unwrap_or_default();
+        (hash, self.shards.get(bits & (self.shards.len() - 1)))
     }
 
     /// The entry that this run may use.
-    pub fn get(&self, run: Run, question: &Question) -> Option<Arc<Entry>> {
-        let entry = self.entries.get(question)?;
-        let is_usable = entry.sequence >= run.sequence || entry.expires_at > run.started_at;
-        is_usable.then_some(entry)
+    pub fn get(&self, run: &Run, question: &Question) -> Option<Entry> {
+        let (hash, shard) = self.place(question.name.as_str().as_bytes());
+        let entry = lock(shard?).look_up(hash, question, run.beginning)?;
+        if self.settings.is_prefetching {
+            self.note_if_due(run, question, &entry);
+        }
+        Some(entry)
     }
 
-    /// Takes part in the single flight of a question.
-    pub fn claim(&self, run: Run, question: &Question, waiter: Waiter) -> Claim {
-        let mut waiters = self.waiters.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(entry) = self.get(run, question) {
-            return Claim::Ready(entry);
+    fn note_if_due(&self, run: &Run, question: &Question, entry: &Entry) {
+        // A denial of the whole name may be the answer to another question.
+        if entry.is_of(question)
+            && lifetime::is_due(entry, run.beginning.at, &self.settings)
+            && entry.marks.fetch_or(IS_REFRESHED, Ordering::Relaxed) & IS_REFRESHED == 0
+        {
+            lock(&self.due).push(question.clone());
+            self.is_due.store(true, Ordering::Release);
         }
-        if let Some(others) = waiters.get_mut(question) {
-            others.push(waiter);
-            return Claim::Wait;
-        }
-        waiters.insert(question.clone(), vec![waiter]);
-        Claim::Ask
     }
 
-    /// Stores an answer and wakes everyone who waits for it.
-    pub fn deliver(&self, question: &Question, answer: Answer) {
-        let stored_at = (self.clock)();
-        let entry = Arc::new(Entry {
-            expires_at: stored_at.saturating_add(i64::from(lifetime(&answer))),
-            sequence: self.sequence.load(Ordering::Relaxed),
-            ..Entry::new(answer)
-        });
-        let woken = {
-            let mut waiters = self.waiters.lock().unwrap_or_else(PoisonError::into_inner);
-            self.entries.insert(question.clone(), Arc::clone(&entry));
-            waiters.remove(question).unwrap_or_default()
+    /// Octets that a shard may hold: what the parsed records leave.
+    fn shard_limit(&self) -> u64 {
+        let parsed = self.ledger.octets.load(Ordering::Relaxed);
+        self.settings.octets.saturating_sub(parsed) / to_u64(self.shards.len())
+    }
+
+    /// The origin of an answer; those of servers are shared.
+    fn origin(&self, answer: &Answer) -> Arc<Origin> {
+        let is_plain =
+            answer.first_seen.is_none() && answer.last_seen.is_none() && answer.history.is_none();
+        let mut origin = Origin {
+            ledger: Some(Arc::clone(&self.ledger)),
+            ..Origin::of(answer)
         };
-        for waiter in woken {
-            waiter(Arc::clone(&entry));
+        if !is_plain {
+            return Arc::new(origin);
         }
+        let mut origins = lock(&self.origins);
+        if let Some(known) = origins.iter().find(|known| known.source == answer.source) {
+            return Arc::clone(known);
+        }
+        origin.is_shared = origins.len() < ORIGIN_LIMIT;
+        let origin = Arc::new(origin);
+        if origin.is_shared {
+            origins.push(Arc::clone(&origin));
+        }
+        origin
+    }
+
+    /// What is kept and told when this answer came. With the lock of the shard.
+    fn settle(&self, shard: &mut Shard, hash: u64, question: &Question, draft: Draft) -> Entry {
+        let now = seconds(self.now());
+        let (outcome, ttl) = draft.outcome_and_ttl();
+        let mut stamps = Stamps {
+            sequence: self.count(),
+            ..Stamps::default()
+        };
+        let mut kept_for = lifetime::lifetime(outcome, ttl, &self.settings);
+        if is_failure(outcome)
+            && let Some(previous) = shard.find(hash, question)
+        {
+            // RFC 8767 §4: a failure never replaces an answer that counts still.
+            if !previous.outcome.is_fault() && previous.expires_at > now {
+                return previous.clone();
+            }
+            if let Some(stale) = self.stale_version(previous, now) {
+                self.keep(shard, hash, &stale, now);
+                return stale;
+            }
+            if lifetime::goes_on(previous, now) {
+                let streak = previous.marks.load(Ordering::Relaxed) >> STREAK_SHIFT;
+                let streak = (streak + 1).min(lifetime::STREAK_LIMIT);
+                stamps.marks = streak << STREAK_SHIFT;
+                kept_for = lifetime::failure_lifetime(streak);
+            }
+        }
+        stamps.expires_at = now.saturating_add(kept_for);
+        let entry = draft.finish(stamps);
+        self.keep(shard, hash, &entry, now);
+        entry
+    }
+
+    /// The same answer as a stale one, where that is allowed.
+    fn stale_version(&self, entry: &Entry, now: u32) -> Option<Entry> {
+        let (fresh_until, expires_at) = lifetime::staleness(entry, now, &self.settings)?;
+        self.stale.fetch_add(1, Ordering::Relaxed);
+        let stamps = Stamps {
+            sequence: self.count(),
+            expires_at,
+            marks: 0,
+        };
+        Some(entry.to_stale(fresh_until, lifetime::STALE_TTL, stamps))
+    }
+
+    fn keep(&self, shard: &mut Shard, hash: u64, entry: &Entry, now: u32) {
+        if !Shard::may_keep(entry, self.shard_limit()) {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        let older = shard.older_len();
+        shard.insert(hash, entry, || self.runs.beginnings(), &self.hasher);
+        shard.make_room(now, || self.shard_limit(), &self.hasher);
+        let (more, less) = (
+            shard.older_len().saturating_sub(older),
+            older.saturating_sub(shard.older_len()),
+        );
+        self.older.fetch_add(more, Ordering::Relaxed);
+        self.older.fetch_sub(less, Ordering::Relaxed);
+    }
+
+    /// After a run: lets go of what only it could see. To look through all older versions while the oldest run goes on
+    /// is worth it only when they have doubled.
+    fn forget_versions(&self, was_oldest: bool) {
+        let older = self.older.load(Ordering::Relaxed);
+        if older == 0 || !(was_oldest || older >= self.older_limit.load(Ordering::Relaxed)) {
+            return;
+        }
+        let runs = self.runs.beginnings();
+        let forget = |shard: &Mutex<Shard>| {
+            let mut shard = lock(shard);
+            let before = shard.older_len();
+            let left = shard.forget_versions(&runs, &self.hasher);
+            self.older.fetch_sub(before - left, Ordering::Relaxed);
+            left
+        };
+        let left: usize = self.shards.iter().map(forget).sum();
+        self.older_limit
+            .store((left * 2).max(OLDER_MINIMUM), Ordering::Relaxed);
+    }
+
+    /// What it did so far, and what it holds.
+    pub fn counters(&self) -> CacheCounters {
+        let mut counters = CacheCounters {
+            misses: self.misses.load(Ordering::Relaxed),
+            joined: self.joined.load(Ordering::Relaxed),
+            stale: self.stale.load(Ordering::Relaxed),
+            prefetched: self.prefetched.load(Ordering::Relaxed),
+            evictions: self.refused.load(Ordering::Relaxed),
+            parsed_records: self.ledger.records.load(Ordering::Relaxed),
+            parsed_octets: self.ledger.octets.load(Ordering::Relaxed),
+            ..CacheCounters::default()
+        };
+        for shard in &self.shards {
+            let shard = lock(shard);
+            counters.hits += shard.hits;
+            counters.evictions += shard.evictions;
+            counters.entries += to_u64(shard.len());
+            counters.older += to_u64(shard.older_len());
+            counters.octets += shard.octets;
+        }
+        counters
     }
 
     /// Entries held now.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.shards.iter().map(|shard| lock(shard).len()).sum()
     }
 
     /// True when nothing is held.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-}
-
-/// Seconds that an answer is kept beyond the run that asked.
-fn lifetime(answer: &Answer) -> u32 {
-    match (answer.outcome, answer.ttl) {
-        (Outcome::Unknown | Outcome::OverBudget, _) | (Outcome::Found, None) => 0,
-        (Outcome::Found, Some(ttl)) => ttl.min(POSITIVE_TTL_CEILING),
-        // RFC 2308 §5: a negative answer without SOA is kept as briefly as a failure.
-        (Outcome::NxDomain | Outcome::NoData, ttl) => {
-            ttl.map_or(FAILURE_TTL, |ttl| ttl.min(NEGATIVE_TTL_CEILING))
-        }
-        _ => FAILURE_TTL,
-    }
-}
-
-/// A cache as one run sees it.
-pub(crate) struct RunView<'a> {
-    pub(crate) cache: &'a Cache,
-    pub(crate) run: Run,
-    /// Answers that this message waited for: kept with it, so that eviction cannot make it wait again.
-    pub(crate) pinned: &'a [(Question, Arc<Entry>)],
-}
-
-impl Lookup for RunView<'_> {
-    fn look_up(&self, question: &Question) -> Option<Arc<Entry>> {
-        let pinned = self.pinned.iter().find(|(pinned, _)| pinned == question);
-        pinned
-            .map(|(_, entry)| Arc::clone(entry))
-            .or_else(|| self.cache.get(self.run, question))
+        self.len() == 0
     }
 }
 

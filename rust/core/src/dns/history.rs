@@ -43,6 +43,8 @@ pub enum Standing {
     Observed,
     /// Keys of before and after, of which the signature decides.
     Offered,
+    /// Beyond its lifetime, for want of a new one (RFC 8767 §4).
+    Stale,
 }
 
 impl Standing {
@@ -52,6 +54,7 @@ impl Standing {
             Self::Ambiguous => Some(LimitWord::DnsAmbiguous),
             Self::BeforeWindow => Some(LimitWord::PublicationNotSeen),
             Self::Interpolated => Some(LimitWord::DnsInterpolated),
+            Self::Stale => Some(LimitWord::Stale),
             Self::AfterWindow | Self::Observed | Self::Offered => None,
         }
     }
@@ -121,8 +124,8 @@ pub struct History {
     /// Times at which the choice may change, ascending.
     borders: Vec<i64>,
     /// The choice before each border and after the last one, made at first use.
-    choices: Vec<OnceLock<Arc<Entry>>>,
-    without_time: OnceLock<Arc<Entry>>,
+    choices: Vec<OnceLock<Entry>>,
+    without_time: OnceLock<Entry>,
 }
 
 impl fmt::Debug for History {
@@ -180,16 +183,16 @@ impl History {
     }
 
     /// What was true at `time`; without one, what may have been.
-    pub fn as_of(&self, time: Option<i64>) -> Arc<Entry> {
+    pub fn as_of(&self, time: Option<i64>) -> Entry {
         let Some(time) = time else {
             let chosen = self
                 .without_time
                 .get_or_init(|| entry(self.choose_without_time()));
-            return Arc::clone(chosen);
+            return chosen.clone();
         };
         let place = self.borders.partition_point(|border| *border <= time);
         match self.choices.get(place) {
-            Some(choice) => Arc::clone(choice.get_or_init(|| entry(self.choose(time)))),
+            Some(choice) => choice.get_or_init(|| entry(self.choose(time))).clone(),
             None => entry(self.choose(time)),
         }
     }
@@ -371,7 +374,7 @@ fn version(answer: &Answer) -> Option<Vec<u8>> {
     matches!(&*word, b"v=spf1" | b"v=dmarc1").then_some(word)
 }
 
-fn entry((standing, chosen): Choice<'_>) -> Arc<Entry> {
+fn entry((standing, chosen): Choice<'_>) -> Entry {
     let answer = match chosen.as_slice() {
         [] => Answer::empty(Outcome::Unknown),
         [only] => only.answer.clone(),
@@ -385,7 +388,7 @@ fn entry((standing, chosen): Choice<'_>) -> Arc<Entry> {
     } else {
         Box::default()
     };
-    Arc::new(Entry::of_history(answer, standing, offers))
+    Entry::of_history(&answer, standing, offers)
 }
 
 /// The records of several rows, in their order.
@@ -421,12 +424,9 @@ impl<'a> AsOf<'a> {
 }
 
 impl Lookup for AsOf<'_> {
-    fn look_up(&self, question: &Question) -> Option<Arc<Entry>> {
+    fn look_up(&self, question: &Question) -> Option<Entry> {
         let entry = self.lookup.look_up(question)?;
-        let dated = entry
-            .history
-            .as_ref()
-            .map(|history| history.as_of(self.time));
+        let dated = entry.history().map(|history| history.as_of(self.time));
         Some(dated.unwrap_or(entry))
     }
 }

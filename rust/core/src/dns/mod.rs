@@ -5,7 +5,10 @@
 
 mod answers;
 mod cache;
+mod entry;
 mod history;
+mod packing;
+mod parsed;
 mod zone;
 
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -13,8 +16,10 @@ use std::sync::Arc;
 
 pub use answers::{Answers, Lookup, Pending};
 pub(crate) use cache::RunView;
-pub use cache::{Cache, Claim, Entry, Run, Waiter};
+pub use cache::{Cache, CacheCounters, CacheSettings, Claim, Run, SERVE_STALE_LIMIT, Waiter};
+pub use entry::{Entry, Facts};
 pub use history::{AsOf, HISTORY_LIMIT, History, Observation, Standing, WINDOW_SLACK};
+pub use packing::{Text, Texts};
 pub use zone::{NO_MAPPING, StaticZone, Value, ZoneError};
 
 use crate::domain::Domain;

@@ -339,8 +339,8 @@ fn txt(value: &Value) -> Option<TxtRecord> {
 }
 
 impl Lookup for StaticZone {
-    fn look_up(&self, question: &Question) -> Option<Arc<Entry>> {
-        Some(Arc::new(Entry::new(self.answer(question))))
+    fn look_up(&self, question: &Question) -> Option<Entry> {
+        Some(Entry::new(&self.answer(question)))
     }
 }
 

@@ -122,7 +122,7 @@ fn rfc1035_5_1_records_are_shown_in_presentation_form() {
     };
     let addresses = ["192.0.2.9", "192.0.2.10"].map(|text| text.parse().unwrap());
     let answer = crate::dns::Answer::found(RecordData::A(addresses.to_vec()));
-    let used = UsedAnswer::new(&question, &Entry::new(answer));
+    let used = UsedAnswer::new(&question, &Entry::new(&answer));
     assert_eq!(used.data, ["192.0.2.10", "192.0.2.9"]);
 }
 

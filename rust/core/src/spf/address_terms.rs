@@ -4,14 +4,13 @@
 //! `check_host.rs`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::Arc;
 
 use super::SpfReason;
 use super::check_host::{Check, PTR_ERROR, Stop, check_fault};
 use super::macro_string::{MacroString, reverse_name};
 use super::record::{Mechanism, PrefixLengths};
 use super::target_name::Target;
-use crate::dns::{Answer, Entry, Outcome, Pending, RecordType};
+use crate::dns::{Entry, Outcome, Pending, RecordType};
 use crate::domain::Domain;
 use crate::reason::LimitWord;
 
@@ -77,7 +76,7 @@ impl Check<'_> {
     }
 
     /// Asks the question of a term itself: errors end the check, an empty answer is void.
-    fn ask_for_term(&mut self, name: &Domain, record_type: RecordType) -> Result<Arc<Entry>, Stop> {
+    fn ask_for_term(&mut self, name: &Domain, record_type: RecordType) -> Result<Entry, Stop> {
         let entry = self.answers.ask(name, record_type)?;
         check_fault(entry.outcome)?;
         self.count_void(entry.outcome)?;
@@ -89,7 +88,7 @@ impl Check<'_> {
         &self,
         name: &Domain,
         following: Option<&[Domain]>,
-    ) -> Result<Arc<Entry>, Pending> {
+    ) -> Result<Entry, Pending> {
         let answer = self.answers.ask(name, self.address_type());
         if answer.is_err() {
             for name in following.unwrap_or_default() {
@@ -126,8 +125,7 @@ impl Check<'_> {
         let entry = self.ask_for_term(&name, RecordType::Mx)?;
         let mut exchanges: Vec<(u16, Domain)> = entry
             .mx()
-            .iter()
-            .filter_map(|mx| Some((mx.preference, mx.exchange.clone()?)))
+            .filter_map(|mx| Some((mx.preference, mx.exchange?)))
             .collect();
         // RFC 7208 §4.6.4. Deviation: an error also where an earlier name would match, for equal preferences have no order.
         if exchanges.len() > MX_NAME_LIMIT {
@@ -150,7 +148,7 @@ impl Check<'_> {
         let Target::Name(name) = self.target(Some(spec), domain)? else {
             return Ok(false);
         };
-        Ok(!self.ask_for_term(&name, RecordType::A)?.ipv4().is_empty())
+        Ok(self.ask_for_term(&name, RecordType::A)?.ipv4().len() > 0)
     }
 
     /// RFC 7208 §5.5: a validated name that is the target-name or below it.
@@ -179,10 +177,11 @@ impl Check<'_> {
         };
         let entry = self.answers.ask(&question, RecordType::Ptr)?;
         self.tolerate_fault(entry.outcome)?;
-        if entry.ptr().len() > PTR_NAME_LIMIT {
+        let mut all = entry.ptr();
+        let names = all.by_ref().take(PTR_NAME_LIMIT).collect();
+        if all.next().is_some() {
             self.note(LimitWord::PtrLimit.code());
         }
-        let names = entry.ptr().iter().take(PTR_NAME_LIMIT).cloned().collect();
         Ok((entry.outcome, names))
     }
 
@@ -211,16 +210,14 @@ impl Check<'_> {
     }
 
     /// True when one of the answer's addresses is the client's up to the prefix length of its family.
-    fn has_client(&self, answer: &Answer, lengths: PrefixLengths) -> bool {
+    fn has_client(&self, answer: &Entry, lengths: PrefixLengths) -> bool {
         match self.arguments.client_ip {
             IpAddr::V4(client) => answer
                 .ipv4()
-                .iter()
-                .any(|address| is_in_ip4_network(client, *address, lengths.ip4)),
+                .any(|address| is_in_ip4_network(client, address, lengths.ip4)),
             IpAddr::V6(client) => answer
                 .ipv6()
-                .iter()
-                .any(|address| is_in_ip6_network(client, *address, lengths.ip6)),
+                .any(|address| is_in_ip6_network(client, address, lengths.ip6)),
         }
     }
 }

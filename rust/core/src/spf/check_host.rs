@@ -342,10 +342,7 @@ impl Check<'_> {
 /// RFC 7208 §4.4, §4.5; `none` is the reason when there is no record.
 fn select_record(entry: &Entry, none: SpfReason) -> Result<Arc<Record>, Stop> {
     check_fault(entry.outcome)?;
-    let selection = entry
-        .spf
-        .get_or_init(|| RecordSelection::select(entry.txt()));
-    match selection {
+    match entry.spf() {
         RecordSelection::Record(record) => Ok(Arc::clone(record)),
         RecordSelection::NoRecord => Err(Stop::Verdict(none)),
         RecordSelection::MultipleRecords => Err(Stop::Verdict(SpfReason::MultipleRecords)),

@@ -40,7 +40,8 @@ impl Check<'_> {
         };
         let entry = self.answers.txt(&name)?;
         check_fault(entry.outcome)?;
-        let [text] = entry.txt() else {
+        let mut texts = entry.txt();
+        let (Some(text), None) = (texts.next(), texts.next()) else {
             return Ok(None);
         };
         let Some(text) = MacroString::parse_explanation(text.joined()) else {

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use super::SpfResult;
 use super::check_host::DNS_LOOKUP_LIMIT;
 use super::macro_string::MacroString;
-use crate::dns::TxtRecord;
 
 /// RFC 7208 §4.5: `version`.
 const VERSION: &[u8] = b"v=spf1";
@@ -94,11 +93,8 @@ pub struct PrefixLengths {
 
 impl RecordSelection {
     /// Chooses among the texts of one name.
-    pub fn select(texts: &[TxtRecord]) -> Self {
-        let mut records = texts
-            .iter()
-            .map(TxtRecord::joined)
-            .filter(|octets| has_version(octets));
+    pub fn select<'a>(texts: impl Iterator<Item = &'a [u8]>) -> Self {
+        let mut records = texts.filter(|octets| has_version(octets));
         match (records.next(), records.next()) {
             (None, _) => Self::NoRecord,
             // RFC 7208 §4.5: more than one record, even an equal one, is an error.
@@ -107,6 +103,20 @@ impl RecordSelection {
                 Ok(record) => Self::Record(Arc::new(record)),
                 Err(term) => Self::SyntaxError(term),
             },
+        }
+    }
+}
+
+impl RecordSelection {
+    /// Octets of memory behind the value, about: the text, the names in it once more, and a directive a term.
+    pub(crate) fn octets(&self) -> usize {
+        match self {
+            Self::Record(record) => {
+                let directives = record.directives.capacity() * size_of::<Directive>();
+                size_of::<Record>() + directives + record.text.len() * 2
+            }
+            Self::SyntaxError(term) => term.len(),
+            Self::NoRecord | Self::MultipleRecords => 0,
         }
     }
 }

@@ -10,7 +10,6 @@ mod properties;
 
 use std::cell::RefCell;
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -84,9 +83,9 @@ struct Rounds<'a> {
 }
 
 impl Lookup for Rounds<'_> {
-    fn look_up(&self, question: &Question) -> Option<Arc<Entry>> {
+    fn look_up(&self, question: &Question) -> Option<Entry> {
         let is_known = self.known.borrow().contains(question);
-        is_known.then(|| Arc::new(Entry::new(self.zone.answer(question))))
+        is_known.then(|| Entry::new(&self.zone.answer(question)))
     }
 }
 

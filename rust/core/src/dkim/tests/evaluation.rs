@@ -60,14 +60,14 @@ fn rfc6376_6_1_2_what_dns_says_and_what_dkim_makes_of_it() {
 /// Answers that arrive one round after they were asked for, as from a store that knows when it saw them.
 #[derive(Default)]
 struct LateAnswers {
-    known: RefCell<Vec<(Question, Arc<Entry>)>>,
+    known: RefCell<Vec<(Question, Entry)>>,
 }
 
 impl Lookup for LateAnswers {
-    fn look_up(&self, question: &Question) -> Option<Arc<Entry>> {
+    fn look_up(&self, question: &Question) -> Option<Entry> {
         let known = self.known.borrow();
         let found = known.iter().find(|(other, _)| other == question);
-        found.map(|(_, entry)| Arc::clone(entry))
+        found.map(|(_, entry)| entry.clone())
     }
 }
 
@@ -101,7 +101,7 @@ fn all_keys_are_asked_for_at_once_and_a_replay_gives_the_same() {
         };
         late.known
             .borrow_mut()
-            .push((question, Arc::new(Entry::new(answer))));
+            .push((question, Entry::new(&answer)));
     }
     let (first, missing) = round(&late);
     let (second, _) = round(&late);

@@ -6,7 +6,6 @@ mod limits;
 mod vectors;
 
 use std::cell::RefCell;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use num_bigint::BigUint;

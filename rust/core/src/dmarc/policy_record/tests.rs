@@ -3,11 +3,7 @@ use super::*;
 const BOTH: [Rules; 2] = [Rules::Rfc9989, Rules::Rfc7489];
 
 fn select(texts: &[&str]) -> PolicyRecords {
-    let records: Vec<_> = texts
-        .iter()
-        .map(|text| TxtRecord::from_strings([text.as_bytes()]))
-        .collect();
-    PolicyRecords::select(&records)
+    PolicyRecords::select(texts.iter().map(|text| text.as_bytes()))
 }
 
 fn record(text: &str) -> PolicyRecord {

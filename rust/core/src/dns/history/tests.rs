@@ -46,12 +46,12 @@ fn from(source: &str, row: Observation) -> Observation {
 /// What is used at a time: its texts, its outcome where there is none, and how it stands.
 fn used(history: &History, time: Option<i64>) -> (Vec<String>, Standing) {
     let entry = history.as_of(time);
-    let text = |record: &TxtRecord| String::from_utf8(record.joined().to_vec()).unwrap();
-    let mut texts: Vec<String> = entry.txt().iter().map(text).collect();
+    let text = |octets: &[u8]| String::from_utf8(octets.to_vec()).unwrap();
+    let mut texts: Vec<String> = entry.txt().joined().map(text).collect();
     if entry.outcome != Outcome::Found {
         texts.push(entry.outcome.as_str().to_owned());
     }
-    (texts, entry.standing)
+    (texts, entry.standing())
 }
 
 fn key_at(rows: &[Observation], time: i64) -> (Vec<String>, Standing) {
@@ -234,8 +234,8 @@ fn the_choice_of_an_interval_is_made_once_and_names_its_row() {
     let rows = vec![row("a", 10, 20), from("zone:x", row("b", 15, 25))];
     let history = History::new(&question("s._domainkey.example.com"), rows);
     let (one, other) = (history.as_of(Some(17 * DAY)), history.as_of(Some(18 * DAY)));
-    assert!(Arc::ptr_eq(&one, &other));
-    let sources = [0, 1, 2].map(|place| one.origin(Some(place)).source.to_string());
+    assert!(one.is_same(&other));
+    let sources = [0, 1, 2].map(|place| one.provenance_of(Some(place)).source.to_owned());
     assert_eq!(sources, ["live:192.0.2.1", "zone:x", "live:192.0.2.1"]);
 }
 

@@ -1,11 +1,7 @@
 use super::*;
 
 fn select(texts: &[&[u8]]) -> RecordSelection {
-    let texts: Vec<TxtRecord> = texts
-        .iter()
-        .map(|text| TxtRecord::from_strings([*text]))
-        .collect();
-    RecordSelection::select(&texts)
+    RecordSelection::select(texts.iter().copied())
 }
 
 fn parse(terms: &str) -> Result<Record, Box<str>> {
