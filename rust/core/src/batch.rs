@@ -1,7 +1,10 @@
 //! Many messages to verdicts: in rounds of questions, on all cores, in input order, in bounded memory.
 //!
-//! A message whose answers are missing steps aside and others go on; an answer wakes whoever waits for it. Knows
-//! threads and order; must not know what a check is.
+//! A message whose answers are missing steps aside and others go on; an answer wakes whoever waits for it. On request
+//! messages with a temperror are held back and judged again. Knows threads and order; must not know what a check is.
+
+mod account;
+mod again;
 
 use std::any::Any;
 use std::collections::{HashMap, VecDeque};
@@ -9,8 +12,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+pub use account::{Account, Again, Figures, Tally};
+pub use again::TempErrors;
+use again::{Bounds, SecondAnswers, SecondClaim, SecondView};
+
 use crate::dkim::hash_work;
-use crate::dns::{Claim, Entry, Question, Run, RunView};
+use crate::dns::{Answer, Claim, Entry, Question, Run, RunView};
 use crate::engine::Engine;
 use crate::evaluate::{Examination, Input, Now};
 use crate::verdict::Verdict;
@@ -59,13 +66,30 @@ impl Batch {
         source: Box<dyn Iterator<Item = Input> + Send>,
         now: Now,
         workers: usize,
+        temperrors: TempErrors,
+    ) -> Self {
+        let bounds = (temperrors == TempErrors::AskAgain).then(Bounds::default);
+        Self::bounded(engine, source, now, workers, bounds)
+    }
+
+    fn bounded(
+        engine: &Arc<Engine>,
+        source: Box<dyn Iterator<Item = Input> + Send>,
+        now: Now,
+        workers: usize,
+        bounds: Option<Bounds>,
     ) -> Self {
         let shared = Arc::new(Shared {
             engine: Arc::clone(engine),
             run: engine.cache.begin_run(),
             now,
             source: Mutex::new(source),
-            state: Mutex::default(),
+            state: Mutex::new(State {
+                bounds,
+                ..State::default()
+            }),
+            account: Arc::default(),
+            second: SecondAnswers::default(),
             work: Condvar::new(),
             rows: Condvar::new(),
         });
@@ -104,6 +128,11 @@ impl Batch {
     pub fn waiting(&self) -> usize {
         self.shared.lock().parked.len()
     }
+
+    /// What the run asks; stays when the batch is gone.
+    pub fn account(&self) -> Arc<Account> {
+        Arc::clone(&self.shared.account)
+    }
 }
 
 impl Drop for Batch {
@@ -123,6 +152,15 @@ struct Job {
     octets: u64,
     examination: Examination,
     pinned: Vec<(Question, Arc<Entry>)>,
+    /// What failed counts only when it was asked again.
+    is_second: bool,
+}
+
+/// A message with a temperror, and what is to be asked again for it.
+struct Held {
+    job: Job,
+    row: Verdict,
+    missing: Vec<Question>,
 }
 
 struct Parked {
@@ -142,6 +180,11 @@ struct State {
     /// Rows that are not finished.
     unfinished: usize,
     octets: u64,
+    /// How much may be held back; `None` = nothing is.
+    bounds: Option<Bounds>,
+    held: Vec<Held>,
+    held_octets: u64,
+    held_questions: usize,
     is_reading: bool,
     is_source_done: bool,
     is_cancelled: bool,
@@ -152,9 +195,32 @@ impl State {
     fn may_read(&self) -> bool {
         !self.is_reading
             && !self.is_source_done
-            && self.finished.len() < ROWS_IN_FLIGHT
+            && !self.is_full()
             && self.served < ROWS_WAITING
             && self.octets < OCTETS_IN_FLIGHT
+    }
+
+    /// True when nothing more may be read before older rows have left.
+    fn is_full(&self) -> bool {
+        match self.bounds {
+            None => self.finished.len() >= ROWS_IN_FLIGHT,
+            Some(bounds) => self.finished.len() >= bounds.rows || self.held_octets >= bounds.octets,
+        }
+    }
+
+    /// True when nothing is left to do but to ask again.
+    fn is_time_to_ask_again(&self) -> bool {
+        !self.held.is_empty()
+            && self.unfinished == self.held.len()
+            && !self.is_reading
+            && (self.is_source_done || self.is_full())
+    }
+
+    fn take_held(&mut self) -> Vec<Held> {
+        self.octets = self.octets.saturating_add(self.held_octets);
+        self.held_octets = 0;
+        self.held_questions = 0;
+        std::mem::take(&mut self.held)
     }
 
     fn is_complete(&self) -> bool {
@@ -203,11 +269,15 @@ struct Shared {
     work: Condvar,
     /// The consumer waits here for rows.
     rows: Condvar,
+    account: Arc<Account>,
+    /// What was asked again.
+    second: SecondAnswers,
 }
 
 enum Task {
     Resume(Vec<Job>),
     Read,
+    AskAgain(Vec<Held>),
     Stop,
 }
 
@@ -226,6 +296,7 @@ impl Shared {
                         let jobs = self.read();
                         self.examine(jobs);
                     }
+                    Task::AskAgain(held) => self.ask_again(held),
                 }
             }
         }));
@@ -256,6 +327,9 @@ impl Shared {
             }
             if state.is_complete() {
                 return Task::Stop;
+            }
+            if state.is_time_to_ask_again() {
+                return Task::AskAgain(state.take_held());
             }
             state = self
                 .work
@@ -294,6 +368,7 @@ impl Shared {
                     octets,
                     examination,
                     pinned: Vec::new(),
+                    is_second: false,
                 }),
                 Err(row) => self.finish(vec![(index, octets, *row)]),
             }
@@ -304,16 +379,90 @@ impl Shared {
     fn examine(self: &Arc<Self>, mut jobs: Vec<Job>) {
         self.hash_together(&mut jobs);
         let mut rows = Vec::with_capacity(jobs.len());
-        let mut waiting = Vec::new();
+        let (mut waiting, mut types) = (Vec::new(), Vec::new());
         for mut job in jobs {
-            let view = self.view(&job.pinned);
-            match job.examination.evaluate(&view, &self.engine.policy) {
-                Ok(row) => rows.push((job.index, job.octets, row)),
+            match self.evaluate(&mut job) {
                 Err(missing) => waiting.push((job, missing)),
+                Ok(row) => {
+                    if let Some((job, row)) = self.reconsider(job, row) {
+                        types.extend_from_slice(job.examination.asked_types());
+                        rows.push((job.index, job.octets, row));
+                    }
+                }
             }
         }
+        self.account.note_questions(types);
         self.finish(rows);
         self.park(waiting);
+    }
+
+    fn evaluate(&self, job: &mut Job) -> Result<Verdict, Vec<Question>> {
+        let view = self.view(&job.pinned);
+        if !job.is_second {
+            return job.examination.evaluate(&view, &self.engine.policy);
+        }
+        let view = SecondView {
+            first: &view,
+            second: &self.second,
+        };
+        job.examination.evaluate(&view, &self.engine.policy)
+    }
+
+    /// The row that leaves; `None` when the message is held back until its questions were asked again.
+    fn reconsider(&self, mut job: Job, row: Verdict) -> Option<(Job, Verdict)> {
+        if job.is_second {
+            self.note_second(&row);
+            return Some((job, row));
+        }
+        if self.lock().bounds.is_none() || !row.has_temperror() {
+            return Some((job, row));
+        }
+        job.is_second = true;
+        match self.evaluate(&mut job) {
+            // All that failed has been asked again for earlier messages.
+            Ok(row) => {
+                self.note_second(&row);
+                Some((job, row))
+            }
+            Err(missing) => self.hold(Held { job, row, missing }),
+        }
+    }
+
+    fn note_second(&self, row: &Verdict) {
+        self.account.note_again(|again| {
+            again.messages += 1;
+            again.mended += u64::from(!row.has_temperror());
+        });
+    }
+
+    /// Holds a message back within the bounds; beyond them its row stays as it is.
+    fn hold(&self, mut held: Held) -> Option<(Job, Verdict)> {
+        let known = self.second.len();
+        let mut state = self.lock();
+        let questions = state.held_questions.saturating_add(held.missing.len());
+        let limit = state.bounds.map_or(0, |bounds| bounds.questions);
+        if known.saturating_add(questions) > limit {
+            drop(state);
+            self.account.note_again(|again| again.left += 1);
+            return Some((held.job, held.row));
+        }
+        held.job.examination.detach();
+        state.held_questions = questions;
+        state.octets = state.octets.saturating_sub(held.job.octets);
+        state.held_octets = state.held_octets.saturating_add(held.job.octets);
+        state.held.push(held);
+        drop(state);
+        self.work.notify_all();
+        None
+    }
+
+    /// Asks again for what failed, each question once a run; whoever was held back waits for it.
+    fn ask_again(self: &Arc<Self>, held: Vec<Held>) {
+        self.park(
+            held.into_iter()
+                .map(|held| (held.job, held.missing))
+                .collect(),
+        );
     }
 
     /// Makes the hashes of several messages in turn, which is faster than one message after the other.
@@ -360,19 +509,31 @@ impl Shared {
             let mut state = self.lock();
             for (mut job, missing) in waiting {
                 job.examination.detach();
-                let index = job.index;
+                let (index, is_second) = (job.index, job.is_second);
+                let missing_count = missing.len();
                 state.parked.insert(
                     index,
                     Parked {
                         job,
-                        missing: missing.len(),
+                        missing: missing_count,
                     },
                 );
-                wanted.extend(missing.into_iter().map(|question| (index, question)));
+                let ranked = missing.into_iter().enumerate();
+                wanted.extend(ranked.map(|(rank, question)| (rank, index, is_second, question)));
             }
         }
-        let mut to_ask = Vec::new();
-        for (index, question) in wanted {
+        // What decides on the author domain comes first in every message, so it leaves first when a window is full.
+        wanted.sort_by_key(|(rank, ..)| *rank);
+        let (mut to_ask, mut to_ask_again) = (Vec::new(), Vec::new());
+        for (_, index, is_second, question) in wanted {
+            if is_second {
+                match self.second.claim(&question, index) {
+                    SecondClaim::Ready(entry) => self.answered(index, question, entry),
+                    SecondClaim::Ask => to_ask_again.push(question),
+                    SecondClaim::Wait => {}
+                }
+                continue;
+            }
             let (shared, own) = (Arc::clone(self), question.clone());
             let waiter = Box::new(move |entry| shared.answered(index, own, entry));
             match self.engine.cache.claim(self.run, &question, waiter) {
@@ -381,7 +542,30 @@ impl Shared {
                 Claim::Wait => {}
             }
         }
+        self.account.note_sent(&to_ask);
         self.engine.ask(to_ask);
+        self.send_again(to_ask_again);
+    }
+
+    fn send_again(self: &Arc<Self>, questions: Vec<Question>) {
+        if questions.is_empty() {
+            return;
+        }
+        let count = u64::try_from(questions.len()).unwrap_or(u64::MAX);
+        self.account.note_again(|again| again.questions += count);
+        let shared = Arc::clone(self);
+        let deliver = move |question: &Question, answer: Answer| {
+            let is_answered = !again::is_passing(answer.outcome);
+            shared
+                .account
+                .note_again(|again| again.answered += u64::from(is_answered));
+            let entry = Arc::new(Entry::new(answer.clone()));
+            shared.engine.cache.deliver(question, answer);
+            for index in shared.second.settle(question, &entry) {
+                shared.answered(index, question.clone(), entry.clone());
+            }
+        };
+        self.engine.ask_past_cache(questions, Arc::new(deliver));
     }
 
     fn answered(&self, index: u64, question: Question, entry: Arc<Entry>) {
