@@ -244,5 +244,8 @@ class Engine:
         shard: tuple[int, int] | None = None,
         checkpoint: bytes | None = None,
         is_attached: bool = False,
+        is_asking_again: bool = False,
     ) -> ArchiveRun: ...
-    def verify_batch(self, messages: Any, envelopes: Any, now: int | str) -> Rows: ...
+    def verify_batch(
+        self, messages: Any, envelopes: Any, now: int | str, is_asking_again: bool = False
+    ) -> Rows: ...

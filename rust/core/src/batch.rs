@@ -5,19 +5,21 @@
 
 mod account;
 mod again;
+mod asking;
+mod state;
 
 use std::any::Any;
-use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub use account::{Account, Again, Figures, Tally};
 pub use again::TempErrors;
-use again::{Bounds, SecondAnswers, SecondClaim, SecondView};
+use again::{Bounds, SecondAnswers};
+use state::{Held, Job, State};
 
 use crate::dkim::hash_work;
-use crate::dns::{Answer, Claim, Entry, Question, Run, RunView};
+use crate::dns::{Entry, Question, Run, RunView};
 use crate::engine::Engine;
 use crate::evaluate::{Examination, Input, Now};
 use crate::verdict::Verdict;
@@ -143,119 +145,6 @@ impl Drop for Batch {
             // A worker's panic was caught and is reported by next_rows.
             let _ = thread.join();
         }
-    }
-}
-
-/// A message under examination and its place in the order.
-struct Job {
-    index: u64,
-    octets: u64,
-    examination: Examination,
-    pinned: Vec<(Question, Arc<Entry>)>,
-    /// What failed counts only when it was asked again.
-    is_second: bool,
-}
-
-/// A message with a temperror, and what is to be asked again for it.
-struct Held {
-    job: Job,
-    row: Verdict,
-    missing: Vec<Question>,
-}
-
-struct Parked {
-    job: Job,
-    missing: usize,
-}
-
-#[derive(Default)]
-struct State {
-    ready: Vec<Job>,
-    parked: HashMap<u64, Parked>,
-    /// Rows from `first_row` on; `None` = not finished.
-    finished: VecDeque<Option<Verdict>>,
-    first_row: u64,
-    /// Rows at the front that are finished.
-    served: usize,
-    /// Rows that are not finished.
-    unfinished: usize,
-    octets: u64,
-    /// How much may be held back; `None` = nothing is.
-    bounds: Option<Bounds>,
-    held: Vec<Held>,
-    held_octets: u64,
-    held_questions: usize,
-    is_reading: bool,
-    is_source_done: bool,
-    is_cancelled: bool,
-    fault: Option<String>,
-}
-
-impl State {
-    fn may_read(&self) -> bool {
-        !self.is_reading
-            && !self.is_source_done
-            && !self.is_full()
-            && self.served < ROWS_WAITING
-            && self.octets < OCTETS_IN_FLIGHT
-    }
-
-    /// True when nothing more may be read before older rows have left.
-    fn is_full(&self) -> bool {
-        match self.bounds {
-            None => self.finished.len() >= ROWS_IN_FLIGHT,
-            Some(bounds) => self.finished.len() >= bounds.rows || self.held_octets >= bounds.octets,
-        }
-    }
-
-    /// True when nothing is left to do but to ask again.
-    fn is_time_to_ask_again(&self) -> bool {
-        !self.held.is_empty()
-            && self.unfinished == self.held.len()
-            && !self.is_reading
-            && (self.is_source_done || self.is_full())
-    }
-
-    fn take_held(&mut self) -> Vec<Held> {
-        self.octets = self.octets.saturating_add(self.held_octets);
-        self.held_octets = 0;
-        self.held_questions = 0;
-        std::mem::take(&mut self.held)
-    }
-
-    fn is_complete(&self) -> bool {
-        self.is_source_done && self.unfinished == 0
-    }
-
-    fn is_served(&self, count: usize) -> bool {
-        self.fault.is_some() || self.served >= count || self.is_complete()
-    }
-
-    fn add_rows(&mut self, count: usize) -> u64 {
-        let first = self.first_row + u64::try_from(self.finished.len()).unwrap_or_default();
-        let places = self.finished.len() + count;
-        self.finished.resize_with(places, || None);
-        self.unfinished += count;
-        first
-    }
-
-    fn finish(&mut self, index: u64, octets: u64, row: Verdict) {
-        let place = usize::try_from(index - self.first_row).unwrap_or(usize::MAX);
-        if let Some(slot) = self.finished.get_mut(place) {
-            *slot = Some(row);
-        }
-        self.unfinished -= 1;
-        self.octets = self.octets.saturating_sub(octets);
-        while self.finished.get(self.served).is_some_and(Option::is_some) {
-            self.served += 1;
-        }
-    }
-
-    fn take_rows(&mut self, count: usize) -> Vec<Verdict> {
-        let count = count.min(self.served);
-        self.first_row += u64::try_from(count).unwrap_or_default();
-        self.served -= count;
-        self.finished.drain(..count).flatten().collect()
     }
 }
 
@@ -396,75 +285,6 @@ impl Shared {
         self.park(waiting);
     }
 
-    fn evaluate(&self, job: &mut Job) -> Result<Verdict, Vec<Question>> {
-        let view = self.view(&job.pinned);
-        if !job.is_second {
-            return job.examination.evaluate(&view, &self.engine.policy);
-        }
-        let view = SecondView {
-            first: &view,
-            second: &self.second,
-        };
-        job.examination.evaluate(&view, &self.engine.policy)
-    }
-
-    /// The row that leaves; `None` when the message is held back until its questions were asked again.
-    fn reconsider(&self, mut job: Job, row: Verdict) -> Option<(Job, Verdict)> {
-        if job.is_second {
-            self.note_second(&row);
-            return Some((job, row));
-        }
-        if self.lock().bounds.is_none() || !row.has_temperror() {
-            return Some((job, row));
-        }
-        job.is_second = true;
-        match self.evaluate(&mut job) {
-            // All that failed has been asked again for earlier messages.
-            Ok(row) => {
-                self.note_second(&row);
-                Some((job, row))
-            }
-            Err(missing) => self.hold(Held { job, row, missing }),
-        }
-    }
-
-    fn note_second(&self, row: &Verdict) {
-        self.account.note_again(|again| {
-            again.messages += 1;
-            again.mended += u64::from(!row.has_temperror());
-        });
-    }
-
-    /// Holds a message back within the bounds; beyond them its row stays as it is.
-    fn hold(&self, mut held: Held) -> Option<(Job, Verdict)> {
-        let known = self.second.len();
-        let mut state = self.lock();
-        let questions = state.held_questions.saturating_add(held.missing.len());
-        let limit = state.bounds.map_or(0, |bounds| bounds.questions);
-        if known.saturating_add(questions) > limit {
-            drop(state);
-            self.account.note_again(|again| again.left += 1);
-            return Some((held.job, held.row));
-        }
-        held.job.examination.detach();
-        state.held_questions = questions;
-        state.octets = state.octets.saturating_sub(held.job.octets);
-        state.held_octets = state.held_octets.saturating_add(held.job.octets);
-        state.held.push(held);
-        drop(state);
-        self.work.notify_all();
-        None
-    }
-
-    /// Asks again for what failed, each question once a run; whoever was held back waits for it.
-    fn ask_again(self: &Arc<Self>, held: Vec<Held>) {
-        self.park(
-            held.into_iter()
-                .map(|held| (held.job, held.missing))
-                .collect(),
-        );
-    }
-
     /// Makes the hashes of several messages in turn, which is faster than one message after the other.
     fn hash_together(&self, jobs: &mut [Job]) {
         if !hash_work::is_worthwhile() {
@@ -498,95 +318,12 @@ impl Shared {
         self.rows.notify_all();
         self.work.notify_all();
     }
-
-    /// Lets messages step aside until their answers are there, and asks for those that nobody asks for yet.
-    fn park(self: &Arc<Self>, waiting: Vec<(Job, Vec<Question>)>) {
-        if waiting.is_empty() {
-            return;
-        }
-        let mut wanted = Vec::new();
-        {
-            let mut state = self.lock();
-            for (mut job, missing) in waiting {
-                job.examination.detach();
-                let (index, is_second) = (job.index, job.is_second);
-                let missing_count = missing.len();
-                state.parked.insert(
-                    index,
-                    Parked {
-                        job,
-                        missing: missing_count,
-                    },
-                );
-                let ranked = missing.into_iter().enumerate();
-                wanted.extend(ranked.map(|(rank, question)| (rank, index, is_second, question)));
-            }
-        }
-        // What decides on the author domain comes first in every message, so it leaves first when a window is full.
-        wanted.sort_by_key(|(rank, ..)| *rank);
-        let (mut to_ask, mut to_ask_again) = (Vec::new(), Vec::new());
-        for (_, index, is_second, question) in wanted {
-            if is_second {
-                match self.second.claim(&question, index) {
-                    SecondClaim::Ready(entry) => self.answered(index, question, entry),
-                    SecondClaim::Ask => to_ask_again.push(question),
-                    SecondClaim::Wait => {}
-                }
-                continue;
-            }
-            let (shared, own) = (Arc::clone(self), question.clone());
-            let waiter = Box::new(move |entry| shared.answered(index, own, entry));
-            match self.engine.cache.claim(self.run, &question, waiter) {
-                Claim::Ready(entry) => self.answered(index, question, entry),
-                Claim::Ask => to_ask.push(question),
-                Claim::Wait => {}
-            }
-        }
-        self.account.note_sent(&to_ask);
-        self.engine.ask(to_ask);
-        self.send_again(to_ask_again);
-    }
-
-    fn send_again(self: &Arc<Self>, questions: Vec<Question>) {
-        if questions.is_empty() {
-            return;
-        }
-        let count = u64::try_from(questions.len()).unwrap_or(u64::MAX);
-        self.account.note_again(|again| again.questions += count);
-        let shared = Arc::clone(self);
-        let deliver = move |question: &Question, answer: Answer| {
-            let is_answered = !again::is_passing(answer.outcome);
-            shared
-                .account
-                .note_again(|again| again.answered += u64::from(is_answered));
-            let entry = Arc::new(Entry::new(answer.clone()));
-            shared.engine.cache.deliver(question, answer);
-            for index in shared.second.settle(question, &entry) {
-                shared.answered(index, question.clone(), entry.clone());
-            }
-        };
-        self.engine.ask_past_cache(questions, Arc::new(deliver));
-    }
-
-    fn answered(&self, index: u64, question: Question, entry: Arc<Entry>) {
-        let mut state = self.lock();
-        let Some(parked) = state.parked.get_mut(&index) else {
-            return;
-        };
-        parked.job.pinned.push((question, entry));
-        parked.missing -= 1;
-        if parked.missing > 0 {
-            return;
-        }
-        if let Some(parked) = state.parked.remove(&index) {
-            state.ready.push(parked.job);
-        }
-        drop(state);
-        self.work.notify_one();
-    }
 }
 
 /// Takes a lock also after a panic: what it guards is consistent between statements.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,12 +10,12 @@ use super::lock;
 use crate::dns::{Entry, Lookup, Outcome, Question};
 
 /// Rows from the oldest message held back to the newest read: some 3 KB each, and their order must be kept.
-pub(super) const ROWS_HELD: usize = 32_768;
+const ROWS_HELD: usize = 32_768;
 /// Octets of the messages held back.
-pub(super) const OCTETS_HELD: u64 = 128 << 20;
+const OCTETS_HELD: u64 = 128 << 20;
 /// Failed questions of one run that are remembered with their second answer: some 500 octets each. What these answers
 /// lead to comes on top.
-pub(super) const QUESTIONS_HELD: usize = 131_072;
+const QUESTIONS_HELD: usize = 131_072;
 
 /// What becomes of a message with a temperror that asking again could mend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
