@@ -15,7 +15,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-PARTS = ("rates", "faults")
+PARTS = ("rates", "cold", "questions", "faults")
 
 
 def dnspython() -> None:

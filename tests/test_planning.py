@@ -42,6 +42,7 @@ class Fickle:
     """Answers by the zone, but fails at some names the first so many times."""
 
     def __init__(self, failures: dict[str, int]) -> None:
+        """Fail so many times at these names."""
         self.failures = failures
         self.asked: Counter[str] = Counter()
 
