@@ -15,7 +15,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-PARTS = ("rates", "faults", "cache")
+PARTS = ("rates", "cold", "questions", "faults", "cache")
 
 
 def dnspython() -> None:

@@ -27,6 +27,7 @@ ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "target/release/examples"
 HICKORY = Path(__file__).parent / "peers/hickory"
 HICKORY_TARGET = ROOT / "target/bench/peers/hickory"
+CARGO = ["cargo", "build", "--release", "--locked", "--quiet"]
 IN_FLIGHT = 256
 ROUNDS = 5
 COUNT = 100_000
@@ -47,17 +48,21 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def build_ours() -> None:
+    """Compile our programs, as locked."""
+    subprocess.run([*CARGO, "-p", "mailauth-resolver", "--examples"], cwd=ROOT, check=True)
+
+
 def build() -> None:
     """Compile our programs and the peer's, as locked."""
-    command = ["cargo", "build", "--release", "--locked", "--quiet"]
-    subprocess.run([*command, "-p", "mailauth-resolver", "--examples"], cwd=ROOT, check=True)
+    build_ours()
     target = ["--target-dir", str(HICKORY_TARGET)]
-    subprocess.run([*command, *target], cwd=HICKORY, check=True)
+    subprocess.run([*CARGO, *target], cwd=HICKORY, check=True)
 
 
 @contextmanager
-def responder(*arguments: str) -> Iterator[int]:
-    """Run the least possible server; gives its port."""
+def responder(*arguments: str, said: list[str] | None = None) -> Iterator[int]:
+    """Run the least possible server; gives its port, and adds to `said` what it says at its end."""
     command = [str(EXAMPLES / "respond"), *arguments]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None  # noqa: S101 - asked for above
@@ -66,7 +71,9 @@ def responder(*arguments: str) -> Iterator[int]:
             yield int(process.stdout.readline())
         finally:
             process.stdin.close()
-            process.stdout.read()
+            last_words = process.stdout.read().decode().splitlines()
+            if said is not None:
+                said += last_words
 
 
 def asked(command: Path, port: int, count: int, *options: str) -> float:

@@ -61,7 +61,7 @@ FAULTS = {
     "ttl": "-N: this TTL",
     "big": "-N: a TXT record of N octets",
     **dict.fromkeys(OVER_TCP, "see OVER_TCP"),
-    **dict.fromkeys(RCODES, "this RCODE"),
+    **dict.fromkeys(RCODES, "this RCODE; -N: to the first N questions"),
     **dict.fromkeys(WRONG_THEN_RIGHT, "see WRONG_THEN_RIGHT"),
 }
 

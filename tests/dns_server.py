@@ -23,6 +23,7 @@ import dns.rdatatype
 from tests.dns_replies import (
     ELSEWHERE,
     OVER_TCP,
+    RCODES,
     Fault,
     Zone,
     asked_name,
@@ -142,6 +143,8 @@ class FaultServer:
             )
         )
         fault = self._fault(asked_name(query))
+        if self._is_over(fault, asked_name(query)):
+            fault = Fault()
         right = right_reply(query, fault, self.zone)
         return query, fault, None if right is None else wire(right)
 
@@ -149,6 +152,10 @@ class FaultServer:
         if name in self.zone or name in self.faults:
             return Fault.parse(self.faults.get(name, ""))
         return Fault.parse(name.split(".", maxsplit=1)[0])
+
+    def _is_over(self, fault: Fault, name: str) -> bool:
+        """Tell whether an RCODE for the first questions has been said often enough."""
+        return fault.word in RCODES and self.count(name) > (fault.number or len(self.asked))
 
     def is_dropped(self, fault: Fault, name: str) -> bool:
         """Tell whether this question by UDP gets no reply."""

@@ -194,6 +194,8 @@ class Verifier:
         messages: Iterable[Octets] | ArrowData,
         envelopes: Iterable[Envelope | None] | None = None,
         now: Now = None,
+        *,
+        retry_temperror: bool = False,
     ) -> Verdicts:
         """Verify many messages on all cores; one row in, one row out, same order.
 
@@ -203,12 +205,15 @@ class Verifier:
                 received_at` (all but `raw` optional).
             envelopes: one envelope or None for each message; not together with a table.
             now: as for `verify`.
+            retry_temperror: ask again for what failed when all else is done, once a question, and
+                judge the messages again that depend on it.
 
         Raises:
             MailauthError: an argument is not of the documented form.
             ResolverUnavailable: the resolver failed as a whole.
         """
-        return Verdicts(self._engine.verify_batch(messages, envelopes, judged_by(now)))
+        moment = judged_by(now)
+        return Verdicts(self._engine.verify_batch(messages, envelopes, moment, retry_temperror))
 
     def verify_archive(
         self,
@@ -216,6 +221,7 @@ class Verifier:
         now: Now = "received",
         stream: BinaryIO | None = None,
         attached: bool = False,
+        retry_temperror: bool = False,
     ) -> Iterator[Verdicts]:
         """Verify files, folders and archives in bounded memory.
 
@@ -224,6 +230,8 @@ class Verifier:
             now: as for `verify`.
             stream: what `-` reads.
             attached: mails attached to a mail are rows too, directly behind it (`ID/PART`).
+            retry_temperror: as for `verify_batch`; up to 128 MiB of messages and 32,768 rows are
+                held back for it, then what failed so far is asked again.
 
         Yields:
             Tables of some thousand rows, in input order.
@@ -232,7 +240,11 @@ class Verifier:
             UnreadableInput: after everything readable was yielded, when something was not.
         """
         run = self.start_archive(
-            [Path(path) for path in inputs], now=now, stream=stream, attached=attached
+            [Path(path) for path in inputs],
+            now=now,
+            stream=stream,
+            attached=attached,
+            retry_temperror=retry_temperror,
         )
         try:
             for rows in run:
@@ -253,6 +265,7 @@ class Verifier:
         shard: tuple[int, int] = (0, 1),
         checkpoint: bytes | None = None,
         attached: bool = False,
+        retry_temperror: bool = False,
     ) -> _core.ArchiveRun:
         """Start a run that can be watched, stopped and resumed; for the command line.
 
@@ -265,9 +278,18 @@ class Verifier:
             shard: number I (from 0) of N; every N-th unit from the I-th on is verified.
             checkpoint: where a run goes on, as `ArchiveRun.finished_unit` told it.
             attached: verify mails attached to a mail, too, right behind it.
+            retry_temperror: as for `verify_archive`.
         """
         return self._engine.verify_archive(
-            list(inputs), judged_by(now), stream, limit, is_watched, shard, checkpoint, attached
+            list(inputs),
+            judged_by(now),
+            stream,
+            limit,
+            is_watched,
+            shard,
+            checkpoint,
+            attached,
+            retry_temperror,
         )
 
     def check_host(self, ip: str, helo: str, mail_from: str, receiver: str | None = None) -> Spf:

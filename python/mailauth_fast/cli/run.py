@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 import msgspec
 
 from mailauth_fast.cli import fail_on as conditions
+from mailauth_fast.cli.asked import Asked, print_asked
 from mailauth_fast.cli.exits import CommandError, Exit, strongest
 from mailauth_fast.cli.parts import FinishedUnit, Progressed
 from mailauth_fast.cli.progress import RunProgress, is_shown
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from mailauth_fast import _core
     from mailauth_fast.cli.formats import Format
-    from mailauth_fast.resolvers import RecordingResolver
+    from mailauth_fast.resolvers import LiveResolver, RecordingResolver
     from mailauth_fast.verify import Verifier
 
 TEMPERROR_ROWS = 10
@@ -40,6 +41,8 @@ class Plan:
     shard: tuple[int, int]
     limit: int | None
     is_attached: bool
+    retry_temperror: bool
+    live: LiveResolver | None
     row_format: Format
     pseudonym_key: bytes | None
     recorder: RecordingResolver | None
@@ -77,6 +80,7 @@ class Outcome:
     done: Progressed
     unit_rows: int = 0
     unit_counts: Counts = field(default_factory=dict)
+    asked: Asked | None = None
 
     @property
     def rows(self) -> int:
@@ -149,6 +153,7 @@ def execute(plan: Plan, verifier: Verifier, sink: Sink, done: Progressed) -> Exi
         shard=plan.shard,
         checkpoint=checkpoint,
         attached=plan.is_attached,
+        retry_temperror=plan.retry_temperror,
     )
     try:
         outcome = _drive(plan, run, sink, done)
@@ -186,6 +191,7 @@ def _drive(plan: Plan, run: _core.ArchiveRun, sink: Sink, done: Progressed) -> O
         say("interrupted" + _kept(outcome, sink))
     else:
         sink.complete(run.problems, is_resolver_broken=run.is_resolver_broken)
+    outcome.asked = Asked.of(run, plan.live)
     outcome.done.problems += run.problems
     outcome.done.is_resolver_broken |= run.is_resolver_broken
     return outcome
@@ -214,10 +220,11 @@ def _finish(plan: Plan, sink: Sink, outcome: Outcome, *, is_stopped: bool) -> Ex
     rows, counts, problems = outcome.rows, outcome.done.counts, outcome.done.problems
     for problem in problems:
         say(problem)
-    if plan.row_format == "text":
-        print_summary(rows, counts, sys.stdout)
-    elif not plan.is_quiet:
-        print_summary(rows, counts, sys.stderr)
+    if plan.row_format == "text" or not plan.is_quiet:
+        file = sys.stdout if plan.row_format == "text" else sys.stderr
+        print_summary(rows, counts, file)
+        if outcome.asked is not None:
+            print_asked(outcome.asked, file)
     codes = set()
     if is_stopped:
         codes.add(Exit.INTERRUPTED)

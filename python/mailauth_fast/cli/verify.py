@@ -28,6 +28,7 @@ from mailauth_fast.cli.options import (
 from mailauth_fast.cli.output import NoRows, StandardOutput, chosen_format, open_parts, run_metadata
 from mailauth_fast.cli.parts import ALL, Journal, Progressed, RowForm
 from mailauth_fast.cli.run import Plan, execute
+from mailauth_fast.resolvers import LiveResolver
 from mailauth_fast.verify import Verifier
 
 if TYPE_CHECKING:
@@ -63,6 +64,13 @@ class Options:
     trust: Trust = ()
     attached: Annotated[
         bool, Parameter(negative="", help="also verify mails attached to a mail")
+    ] = False
+    retry_temperror: Annotated[
+        bool,
+        Parameter(
+            negative="",
+            help="ask again at the end for what failed, and judge the messages again that need it",
+        ),
     ] = False
     authserv_id: Annotated[
         str, Parameter(help="fill authentication_results, in the name of this server")
@@ -161,6 +169,8 @@ def _plan(
         shard=_chosen_shard(options.shard),
         limit=options.limit,
         is_attached=options.attached,
+        retry_temperror=options.retry_temperror,
+        live=chosen.resolver if isinstance(chosen.resolver, LiveResolver) else None,
         row_format=row_format,
         pseudonym_key=None if key is None else pseudonym_key(key),
         recorder=None if options.record is None else recording(chosen, options.record),
@@ -181,6 +191,7 @@ def _arguments(
         "--flat": "dkim" if form.is_flat else "",
         "--spreadsheet-safe": "yes" if form.is_spreadsheet_safe else "",
         "--attached": "yes" if plan.is_attached else "",
+        "--retry-temperror": "yes" if plan.retry_temperror else "",
         "the key of --pseudonymize": _fingerprint(plan.pseudonym_key),
         "--limit": "" if plan.limit is None else str(plan.limit),
         "--shard": "{}/{}".format(*plan.shard),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mailauth_archive::{Options, Progress, Sources};
-use mailauth_core::batch::Batch;
+use mailauth_core::batch::{Account, Batch, TempErrors};
 use mailauth_core::evaluate::{Input, Now};
 use mailauth_core::verdict::Verdict;
 use pyo3::prelude::*;
@@ -32,6 +32,7 @@ pub(crate) struct ArchiveRun {
     rows: Mutex<RowStream>,
     finished: Mutex<Option<FinishedUnit>>,
     notes: Arc<RunNotes>,
+    account: Arc<Account>,
     stop: Arc<AtomicBool>,
     progress: Progress,
     octets_total: Option<u64>,
@@ -51,6 +52,7 @@ pub(crate) struct RunOptions {
     pub(crate) slice: Slice,
     pub(crate) is_watched: bool,
     pub(crate) is_attached: bool,
+    pub(crate) temperrors: TempErrors,
 }
 
 impl ArchiveRun {
@@ -99,7 +101,10 @@ impl ArchiveRun {
             Arc::clone(&notes),
             Arc::clone(&stop),
         );
-        let batch = engine.get().start(Box::new(source), now);
+        let batch = engine
+            .get()
+            .start(Box::new(source), now, options.temperrors);
+        let account = batch.account();
         Ok(Self {
             engine,
             rows: Mutex::new(RowStream {
@@ -109,6 +114,7 @@ impl ArchiveRun {
             }),
             finished: Mutex::default(),
             notes,
+            account,
             stop,
             progress,
             octets_total,
@@ -233,6 +239,28 @@ impl ArchiveRun {
         let rows = self.rows.try_lock().ok();
         rows.and_then(|rows| rows.batch.as_ref().map(Batch::waiting))
             .unwrap_or(0)
+    }
+
+    /// What the run asked so far: record type, names asked for, questions of the messages.
+    #[getter]
+    fn asked(&self) -> Vec<(&'static str, u64, u64)> {
+        let types = self.account.figures().types.into_iter();
+        types
+            .map(|(record_type, tally)| (record_type.as_str(), tally.names, tally.questions))
+            .collect()
+    }
+
+    /// What came of asking again: questions, those answered then, messages, those mended, and those left as they were.
+    #[getter]
+    fn asked_again(&self) -> (u64, u64, u64, u64, u64) {
+        let again = self.account.figures().again;
+        (
+            again.questions,
+            again.answered,
+            again.messages,
+            again.mended,
+            again.left,
+        )
     }
 
     /// Every server of the live resolver was down at some time of the run.

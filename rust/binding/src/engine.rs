@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use mailauth_core::batch::{Batch, EngineFault, Rows as Taken};
+use mailauth_core::batch::{Batch, EngineFault, Rows as Taken, TempErrors};
 use mailauth_core::dns::{Answers, Cache, Lookup, Pending, Question};
 use mailauth_core::domain::Domain;
 use mailauth_core::evaluate::{Input, Now};
@@ -138,17 +138,22 @@ impl Engine {
     }
 
     /// Verifies a sequence, an Arrow column or an Arrow table; one row in, one row out, same order.
+    #[pyo3(signature = (messages, envelopes, now, is_asking_again = false))]
     fn verify_batch(
         &self,
         py: Python<'_>,
         messages: &Bound<'_, PyAny>,
         envelopes: &Bound<'_, PyAny>,
         now: &Bound<'_, PyAny>,
+        is_asking_again: bool,
     ) -> PyResult<Rows> {
         let inputs = inputs::inputs(messages, Some(envelopes))?;
         let (now, count) = (settings::now(now)?, inputs.len());
         let workers = self.workers.min(count.div_ceil(8)).max(1);
-        let batch = self.core.start(Box::new(inputs.into_iter()), now, workers);
+        let source = Box::new(inputs.into_iter());
+        let batch = self
+            .core
+            .start(source, now, workers, temperrors(is_asking_again));
         let mut rows = Vec::with_capacity(count);
         while rows.len() < count {
             let taken = self.take(py, &batch, count - rows.len())?;
@@ -162,7 +167,7 @@ impl Engine {
     }
 
     /// Starts verifying files, folders and streams: the units of one shard, from a checkpoint (JSON) on.
-    #[pyo3(signature = (inputs, now, stream = None, limit = None, is_watched = false, shard = None, checkpoint = None, is_attached = false))]
+    #[pyo3(signature = (inputs, now, stream = None, limit = None, is_watched = false, shard = None, checkpoint = None, is_attached = false, is_asking_again = false))]
     #[expect(clippy::needless_pass_by_value, reason = "pyo3 makes the list")]
     #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
     fn verify_archive(
@@ -175,6 +180,7 @@ impl Engine {
         shard: Option<(u64, u64)>,
         checkpoint: Option<&[u8]>,
         is_attached: bool,
+        is_asking_again: bool,
     ) -> PyResult<ArchiveRun> {
         let start = checkpoint.map(serde_json::from_slice).transpose();
         let slice = Slice {
@@ -190,6 +196,7 @@ impl Engine {
             slice,
             is_watched,
             is_attached,
+            temperrors: temperrors(is_asking_again),
         };
         ArchiveRun::start(slf, &inputs, settings::now(now)?, options)
     }
@@ -367,7 +374,20 @@ impl Engine {
         }
     }
 
-    pub(crate) fn start(&self, source: Box<dyn Iterator<Item = Input> + Send>, now: Now) -> Batch {
-        self.core.start(source, now, self.workers)
+    pub(crate) fn start(
+        &self,
+        source: Box<dyn Iterator<Item = Input> + Send>,
+        now: Now,
+        temperrors: TempErrors,
+    ) -> Batch {
+        self.core.start(source, now, self.workers, temperrors)
+    }
+}
+
+const fn temperrors(is_asking_again: bool) -> TempErrors {
+    if is_asking_again {
+        TempErrors::AskAgain
+    } else {
+        TempErrors::Keep
     }
 }

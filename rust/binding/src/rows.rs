@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::{Array, ArrayRef, RecordBatch, StructArray};
 use arrow_schema::{ArrowError, DataType, Field};
-use mailauth_core::dkim::{DkimResult, DkimVerdict};
 use mailauth_core::pseudonym::{KEY_OCTET_MINIMUM, Pseudonyms};
 use mailauth_core::verdict::Verdict;
 use pyo3::exceptions::PyIndexError;
@@ -194,34 +193,28 @@ fn count_row(row: &Verdict, counts: &mut BTreeMap<&'static str, BTreeMap<String,
     for word in signature_words(row) {
         add("dkim", word);
     }
-    let results = results(row);
-    for (field, word, _) in results.iter().flatten() {
+    for (field, word) in results(row).into_iter().flatten() {
         add(field, word);
     }
     if let Some(disposition) = &row.disposition {
         add("disposition", disposition.action.as_str());
     }
-    let is_transient =
-        |(_, word, reason): &Outcome| *word == "temperror" && *reason != "dns-unknown";
-    let is_lost = |signature: &DkimVerdict| signature.result == DkimResult::TempError;
-    if results.iter().flatten().any(is_transient) || row.dkim.iter().any(is_lost) {
+    if row.has_temperror() {
         add("temperror", "rows");
     }
 }
 
-/// Field, word and reason of one check.
-type Outcome = (&'static str, &'static str, &'static str);
-
-fn results(row: &Verdict) -> [Option<Outcome>; 4] {
+/// Fields and words of the checks.
+fn results(row: &Verdict) -> [Option<(&'static str, &'static str)>; 4] {
     let spf = row.spf.as_ref();
     let helo = row.spf_helo.as_ref();
     let arc = row.arc.as_ref();
     let dmarc = row.dmarc.as_ref();
     [
-        spf.map(|spf| ("spf", spf.result.as_str(), spf.reason.code())),
-        helo.map(|helo| ("spf_helo", helo.result.as_str(), helo.reason.code())),
-        arc.map(|arc| ("arc", arc.result.as_str(), arc.reason.code())),
-        dmarc.map(|dmarc| ("dmarc", dmarc.result.as_str(), dmarc.reason.code())),
+        spf.map(|spf| ("spf", spf.result.as_str())),
+        helo.map(|helo| ("spf_helo", helo.result.as_str())),
+        arc.map(|arc| ("arc", arc.result.as_str())),
+        dmarc.map(|dmarc| ("dmarc", dmarc.result.as_str())),
     ]
 }
 

@@ -1,16 +1,25 @@
 //! Many messages to verdicts: in rounds of questions, on all cores, in input order, in bounded memory.
 //!
-//! A message whose answers are missing steps aside and others go on; an answer wakes whoever waits for it. Knows
-//! threads and order; must not know what a check is.
+//! A message whose answers are missing steps aside and others go on; an answer wakes whoever waits for it. On request
+//! messages with a temperror are held back and judged again. Knows threads and order; must not know what a check is.
+
+mod account;
+mod again;
+mod asking;
+mod state;
 
 use std::any::Any;
-use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+pub use account::{Account, Again, Figures, Tally};
+pub use again::TempErrors;
+use again::{Bounds, SecondAnswers};
+use state::{Held, Job, State};
+
 use crate::dkim::{hash_work, proofs};
-use crate::dns::{Claim, Entry, Question, Run, RunView};
+use crate::dns::{Entry, Question, Run, RunView};
 use crate::engine::Engine;
 use crate::evaluate::{Examination, Input, Now};
 use crate::verdict::Verdict;
@@ -59,13 +68,30 @@ impl Batch {
         source: Box<dyn Iterator<Item = Input> + Send>,
         now: Now,
         workers: usize,
+        temperrors: TempErrors,
+    ) -> Self {
+        let bounds = (temperrors == TempErrors::AskAgain).then(Bounds::default);
+        Self::bounded(engine, source, now, workers, bounds)
+    }
+
+    fn bounded(
+        engine: &Arc<Engine>,
+        source: Box<dyn Iterator<Item = Input> + Send>,
+        now: Now,
+        workers: usize,
+        bounds: Option<Bounds>,
     ) -> Self {
         let shared = Arc::new(Shared {
             engine: Arc::clone(engine),
             run: engine.cache.begin_run(),
             now,
             source: Mutex::new(source),
-            state: Mutex::default(),
+            state: Mutex::new(State {
+                bounds,
+                ..State::default()
+            }),
+            account: Arc::default(),
+            second: SecondAnswers::default(),
             work: Condvar::new(),
             rows: Condvar::new(),
         });
@@ -106,6 +132,11 @@ impl Batch {
     pub fn waiting(&self) -> usize {
         self.shared.lock().parked.len()
     }
+
+    /// What the run asks; stays when the batch is gone.
+    pub fn account(&self) -> Arc<Account> {
+        Arc::clone(&self.shared.account)
+    }
 }
 
 impl Drop for Batch {
@@ -119,82 +150,6 @@ impl Drop for Batch {
     }
 }
 
-/// A message under examination and its place in the order.
-struct Job {
-    index: u64,
-    octets: u64,
-    examination: Examination,
-    pinned: Vec<(Question, Entry)>,
-}
-
-struct Parked {
-    job: Job,
-    missing: usize,
-}
-
-#[derive(Default)]
-struct State {
-    ready: Vec<Job>,
-    parked: HashMap<u64, Parked>,
-    /// Rows from `first_row` on; `None` = not finished.
-    finished: VecDeque<Option<Verdict>>,
-    first_row: u64,
-    /// Rows at the front that are finished.
-    served: usize,
-    /// Rows that are not finished.
-    unfinished: usize,
-    octets: u64,
-    is_reading: bool,
-    is_source_done: bool,
-    is_cancelled: bool,
-    fault: Option<String>,
-}
-
-impl State {
-    fn may_read(&self) -> bool {
-        !self.is_reading
-            && !self.is_source_done
-            && self.finished.len() < ROWS_IN_FLIGHT
-            && self.served < ROWS_WAITING
-            && self.octets < OCTETS_IN_FLIGHT
-    }
-
-    fn is_complete(&self) -> bool {
-        self.is_source_done && self.unfinished == 0
-    }
-
-    fn is_served(&self, count: usize) -> bool {
-        self.fault.is_some() || self.served >= count || self.is_complete()
-    }
-
-    fn add_rows(&mut self, count: usize) -> u64 {
-        let first = self.first_row + u64::try_from(self.finished.len()).unwrap_or_default();
-        let places = self.finished.len() + count;
-        self.finished.resize_with(places, || None);
-        self.unfinished += count;
-        first
-    }
-
-    fn finish(&mut self, index: u64, octets: u64, row: Verdict) {
-        let place = usize::try_from(index - self.first_row).unwrap_or(usize::MAX);
-        if let Some(slot) = self.finished.get_mut(place) {
-            *slot = Some(row);
-        }
-        self.unfinished -= 1;
-        self.octets = self.octets.saturating_sub(octets);
-        while self.finished.get(self.served).is_some_and(Option::is_some) {
-            self.served += 1;
-        }
-    }
-
-    fn take_rows(&mut self, count: usize) -> Vec<Verdict> {
-        let count = count.min(self.served);
-        self.first_row += u64::try_from(count).unwrap_or_default();
-        self.served -= count;
-        self.finished.drain(..count).flatten().collect()
-    }
-}
-
 struct Shared {
     engine: Arc<Engine>,
     run: Run,
@@ -205,11 +160,15 @@ struct Shared {
     work: Condvar,
     /// The consumer waits here for rows.
     rows: Condvar,
+    account: Arc<Account>,
+    /// What was asked again.
+    second: SecondAnswers,
 }
 
 enum Task {
     Resume(Vec<Job>),
     Read,
+    AskAgain(Vec<Held>),
     Stop,
 }
 
@@ -228,6 +187,7 @@ impl Shared {
                         let jobs = self.read();
                         self.examine(jobs);
                     }
+                    Task::AskAgain(held) => self.ask_again(held),
                 }
             }
         }));
@@ -258,6 +218,9 @@ impl Shared {
             }
             if state.is_complete() {
                 return Task::Stop;
+            }
+            if state.is_time_to_ask_again() {
+                return Task::AskAgain(state.take_held());
             }
             state = self
                 .work
@@ -296,6 +259,7 @@ impl Shared {
                     octets,
                     examination,
                     pinned: Vec::new(),
+                    is_second: false,
                 }),
                 Err(row) => self.finish(vec![(index, octets, *row)]),
             }
@@ -307,14 +271,19 @@ impl Shared {
         self.hash_together(&mut jobs);
         self.verify_together(&mut jobs);
         let mut rows = Vec::with_capacity(jobs.len());
-        let mut waiting = Vec::new();
+        let (mut waiting, mut types) = (Vec::new(), Vec::new());
         for mut job in jobs {
-            let view = self.view(&job.pinned);
-            match job.examination.evaluate(&view, &self.engine.policy) {
-                Ok(row) => rows.push((job.index, job.octets, row)),
+            match self.evaluate(&mut job) {
                 Err(missing) => waiting.push((job, missing)),
+                Ok(row) => {
+                    if let Some((job, row)) = self.reconsider(job, row) {
+                        types.extend_from_slice(job.examination.asked_types());
+                        rows.push((job.index, job.octets, row));
+                    }
+                }
             }
         }
+        self.account.note_questions(types);
         self.finish(rows);
         self.park(waiting);
         self.engine.ask(self.engine.cache.take_due());
@@ -366,60 +335,12 @@ impl Shared {
         self.rows.notify_all();
         self.work.notify_all();
     }
-
-    /// Lets messages step aside until their answers are there, and asks for those that nobody asks for yet.
-    fn park(self: &Arc<Self>, waiting: Vec<(Job, Vec<Question>)>) {
-        if waiting.is_empty() {
-            return;
-        }
-        let mut wanted = Vec::new();
-        {
-            let mut state = self.lock();
-            for (mut job, missing) in waiting {
-                job.examination.detach();
-                let index = job.index;
-                state.parked.insert(
-                    index,
-                    Parked {
-                        job,
-                        missing: missing.len(),
-                    },
-                );
-                wanted.extend(missing.into_iter().map(|question| (index, question)));
-            }
-        }
-        let mut to_ask = Vec::new();
-        for (index, question) in wanted {
-            let (shared, own) = (Arc::clone(self), question.clone());
-            let waiter = Box::new(move |entry| shared.answered(index, own, entry));
-            match self.engine.cache.claim(&self.run, &question, waiter) {
-                Claim::Ready(entry) => self.answered(index, question, entry),
-                Claim::Ask => to_ask.push(question),
-                Claim::Wait => {}
-            }
-        }
-        self.engine.ask(to_ask);
-    }
-
-    fn answered(&self, index: u64, question: Question, entry: Entry) {
-        let mut state = self.lock();
-        let Some(parked) = state.parked.get_mut(&index) else {
-            return;
-        };
-        parked.job.pinned.push((question, entry));
-        parked.missing -= 1;
-        if parked.missing > 0 {
-            return;
-        }
-        if let Some(parked) = state.parked.remove(&index) {
-            state.ready.push(parked.job);
-        }
-        drop(state);
-        self.work.notify_one();
-    }
 }
 
 /// Takes a lock also after a panic: what it guards is consistent between statements.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

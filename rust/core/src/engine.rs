@@ -5,8 +5,8 @@
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::batch::{Batch, lock};
-use crate::dns::{Answer, Cache, Claim, Entry, Lookup, Question, Resolver, Run, RunView};
+use crate::batch::{Batch, TempErrors, lock};
+use crate::dns::{Answer, Cache, Claim, Deliver, Entry, Lookup, Question, Resolver, Run, RunView};
 use crate::evaluate::{Examination, Input, Now};
 use crate::policy::Policy;
 use crate::verdict::Verdict;
@@ -112,13 +112,19 @@ impl Engine {
         );
     }
 
+    /// Asks whatever the cache knows; the caller sees to it that nothing is asked twice.
+    pub(crate) fn ask_past_cache(&self, questions: Vec<Question>, deliver: Deliver) {
+        self.resolver.ask(questions, deliver);
+    }
+
     /// Starts verifying everything that `source` yields, on `workers` threads; take the rows from the batch.
     pub fn start(
         self: &Arc<Self>,
         source: Box<dyn Iterator<Item = Input> + Send>,
         now: Now,
         workers: usize,
+        temperrors: TempErrors,
     ) -> Batch {
-        Batch::start(self, source, now, workers)
+        Batch::start(self, source, now, workers, temperrors)
     }
 }

@@ -9,7 +9,7 @@ use crate::dkim::proofs::Proof;
 use crate::dkim::{
     BodyHashes, Check, DkimResult, DkimVerdict, Signatures, SignedOctets, signed_octets,
 };
-use crate::dns::{Answers, AsOf, Lookup, Pending, Question};
+use crate::dns::{Answers, AsOf, Lookup, Pending, Question, RecordType};
 use crate::domain::Domain;
 use crate::envelope::Envelope;
 use crate::message::{MESSAGE_OCTET_LIMIT, Message, Repair};
@@ -156,6 +156,8 @@ pub struct Examination {
     unquoted: Option<Vec<Reading>>,
     /// Which of them the verdict rests on; `None` = the stored one.
     chosen: Option<usize>,
+    /// The types of the questions that the last verdict needed.
+    asked_types: Vec<RecordType>,
 }
 
 impl Examination {
@@ -198,6 +200,7 @@ impl Examination {
             stored: Reading::new(message),
             unquoted: None,
             chosen: None,
+            asked_types: Vec::new(),
         })
     }
 
@@ -249,8 +252,16 @@ impl Examination {
     ) -> Result<Verdict, Vec<Question>> {
         let dated = self.dated(lookup);
         let answers = Answers::new(&dated);
-        self.evaluate_all(&answers, policy)
-            .map_err(|Pending| answers.missing())
+        let verdict = self
+            .evaluate_all(&answers, policy)
+            .map_err(|Pending| answers.missing())?;
+        self.asked_types = answers.asked_types();
+        Ok(verdict)
+    }
+
+    /// The types of the questions that the last verdict needed, one a question.
+    pub(crate) fn asked_types(&self) -> &[RecordType] {
+        &self.asked_types
     }
 
     /// The answers as they were when the message is judged.
@@ -293,12 +304,12 @@ impl Examination {
             }
             _ => Err(Pending),
         };
-        let spf_helo = spf::check_helo(answers, &self.envelope, policy, self.judged_at);
-        let arc = self.stored.arc(answers, policy, judged_at);
         if dmarc.is_err() {
             // Another round is needed anyway: it may as well bring all of the tree walk.
             dmarc::expect(answers, &self.author, policy, self.judged_at);
         }
+        let spf_helo = spf::check_helo(answers, &self.envelope, policy, self.judged_at);
+        let arc = self.stored.arc(answers, policy, judged_at);
         let (spf, spf_helo, mut dmarc) = (spf?, spf_helo?, dmarc?);
         let mut evidence = Evidence {
             dkim: dkim?,

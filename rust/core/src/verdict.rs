@@ -118,6 +118,23 @@ reasons! {
 }
 
 impl Verdict {
+    /// True when a word is a temperror that asking again could mend: what a DNS store does not know stays unknown.
+    pub fn has_temperror(&self) -> bool {
+        let is_passing = |word: &str, code: &str| word == "temperror" && code != "dns-unknown";
+        let spf = self.spf.as_ref();
+        let helo = self.spf_helo.as_ref();
+        let arc = self.arc.as_ref();
+        let dmarc = self.dmarc.as_ref();
+        spf.is_some_and(|spf| is_passing(spf.result.as_str(), spf.reason.code()))
+            || helo.is_some_and(|helo| is_passing(helo.result.as_str(), helo.reason.code()))
+            || arc.is_some_and(|arc| is_passing(arc.result.as_str(), arc.reason.code()))
+            || dmarc.is_some_and(|dmarc| is_passing(dmarc.result.as_str(), dmarc.reason.code()))
+            || self
+                .dkim
+                .iter()
+                .any(|signature| signature.result == dkim::DkimResult::TempError)
+    }
+
     /// A row for a message that could not be verified.
     pub fn failed(id: String, size: u64, error: ErrorReason) -> Self {
         Self {

@@ -1,12 +1,14 @@
 //! The least that a DNS server can do, as fast as one thread can: every question has the same TXT record.
 //!
-//! `respond [DELAY_MS]` prints the port of 127.0.0.1 it listens at, serves UDP until its standard input ends, then
-//! prints how many questions it answered. For `bench/dns.py`, where the server must not be what is measured.
+//! `respond [DELAY_MS [ZONE]]` prints the port of 127.0.0.1 it listens at, serves UDP until its standard input ends, then
+//! prints how many questions it answered. ZONE holds lines of name, type (A, TXT) and text between tabs; with it other
+//! names do not exist, and every question that came is printed at the end, name and type number. For `bench/dns.py`,
+//! where the server must not be what is measured.
 #![expect(clippy::print_stdout, reason = "its result is what it prints")]
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::io::{self, IoSlice, IoSliceMut, Read};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -79,8 +81,97 @@ fn serve(socket: &UdpSocket, is_over: &AtomicBool) -> io::Result<usize> {
     Ok(answered)
 }
 
+/// An SOA record of the root, with which a name is denied for five minutes (RFC 2308 §3).
+const DENIAL: [u8; 33] = [
+    0, 0, 6, 0, 1, 0, 0, 1, 44, 0, 22, 0, 0, 0, 0, 0, 1, 0, 0, 0, 60, 0, 0, 0, 60, 0, 0, 0, 60, 0,
+    0, 1, 44,
+];
+/// The longest string of a TXT record.
+const STRING_SIZE: usize = 255;
+
+/// Data by name and type, and what was asked for.
+#[derive(Default)]
+struct Zone {
+    data: HashMap<(String, u16), Vec<u8>>,
+    asked: Vec<(String, u16)>,
+}
+
+impl Zone {
+    fn read(path: &str) -> io::Result<Self> {
+        let mut zone = Self::default();
+        for line in std::fs::read_to_string(path)?.lines() {
+            let mut cells = line.split('\t');
+            let (Some(name), Some(kind), Some(text)) = (cells.next(), cells.next(), cells.next())
+            else {
+                continue;
+            };
+            let (code, data) = match text.parse::<Ipv4Addr>() {
+                Ok(address) if kind == "A" => (1, address.octets().to_vec()),
+                _ => (16, strings(text.as_bytes())),
+            };
+            zone.data.insert((name.to_owned(), code), data);
+        }
+        Ok(zone)
+    }
+
+    /// The reply to a question, which is noted; `None` when it is none.
+    fn reply(&mut self, query: &[u8]) -> Option<Vec<u8>> {
+        let section = query.get(HEADER_SIZE..)?;
+        let end = section.iter().position(|octet| *octet == 0)?;
+        let question = section.get(..end.checked_add(5)?)?;
+        let code = u16::from_be_bytes(question.get(end + 1..end + 3)?.try_into().ok()?);
+        let asked = (text_of(question.get(..end)?), code);
+        let data = self.data.get(&asked);
+        let mut octets = Vec::with_capacity(512);
+        octets.extend_from_slice(query.get(..2)?);
+        let counts = data.map_or([0x81, 0x83, 0, 1, 0, 0, 0, 1, 0, 0], |_| {
+            [0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0]
+        });
+        octets.extend_from_slice(&counts);
+        octets.extend_from_slice(question);
+        match data {
+            None => octets.extend_from_slice(&DENIAL),
+            Some(data) => {
+                octets.extend_from_slice(&[0xc0, 0x0c]);
+                octets.extend_from_slice(&code.to_be_bytes());
+                octets.extend_from_slice(&[0, 1, 0, 0, 1, 44]);
+                octets.extend_from_slice(&u16::try_from(data.len()).ok()?.to_be_bytes());
+                octets.extend_from_slice(data);
+            }
+        }
+        self.asked.push(asked);
+        Some(octets)
+    }
+}
+
+/// The character-strings of a text.
+fn strings(text: &[u8]) -> Vec<u8> {
+    let string = |chunk: &[u8]| [&[u8::try_from(chunk.len()).unwrap_or(u8::MAX)], chunk].concat();
+    text.chunks(STRING_SIZE).flat_map(string).collect()
+}
+
+/// The labels of a name in lower case, with dots between.
+fn text_of(mut labels: &[u8]) -> String {
+    let mut text = String::new();
+    while let Some((length, rest)) = labels.split_first()
+        && let Some((label, rest)) = rest.split_at_checked((*length).into())
+    {
+        if !text.is_empty() {
+            text.push('.');
+        }
+        text.push_str(&String::from_utf8_lossy(label).to_ascii_lowercase());
+        labels = rest;
+    }
+    text
+}
+
 /// Answers when `delay` has passed.
-fn serve_late(socket: &UdpSocket, delay: Duration, is_over: &AtomicBool) -> io::Result<usize> {
+fn serve_late(
+    socket: &UdpSocket,
+    delay: Duration,
+    is_over: &AtomicBool,
+    mut reply: impl FnMut(&[u8]) -> Option<Vec<u8>>,
+) -> io::Result<usize> {
     let (mut buffer, mut answered) = ([0; 512], 0_usize);
     let mut waiting: VecDeque<(Instant, Vec<u8>, SocketAddr)> = VecDeque::new();
     while !is_over.load(Ordering::Relaxed) {
@@ -102,13 +193,16 @@ fn serve_late(socket: &UdpSocket, delay: Duration, is_over: &AtomicBool) -> io::
 }
 
 fn main() -> io::Result<()> {
-    let delay = std::env::args()
-        .nth(1)
+    let mut arguments = std::env::args().skip(1);
+    let delay = arguments
+        .next()
         .and_then(|text| text.parse().ok())
         .map_or(Duration::ZERO, Duration::from_millis);
+    let mut zone = arguments.next().map(|path| Zone::read(&path)).transpose()?;
+    let is_late = zone.is_some() || !delay.is_zero();
     let socket = UdpSocket::bind("127.0.0.1:0")?;
     let _ = setsockopt(&socket, sockopt::RcvBuf, &(4 << 20));
-    socket.set_read_timeout(Some(if delay.is_zero() { PATIENCE } else { TICK }))?;
+    socket.set_read_timeout(Some(if is_late { TICK } else { PATIENCE }))?;
     println!("{}", socket.local_addr()?.port());
     let is_over = Arc::new(AtomicBool::new(false));
     let ends = Arc::clone(&is_over);
@@ -116,11 +210,14 @@ fn main() -> io::Result<()> {
         let _ = io::stdin().read_to_end(&mut Vec::new());
         ends.store(true, Ordering::Relaxed);
     });
-    let answered = if delay.is_zero() {
-        serve(&socket, &is_over)?
-    } else {
-        serve_late(&socket, delay, &is_over)?
+    let answered = match &mut zone {
+        Some(zone) => serve_late(&socket, delay, &is_over, |query| zone.reply(query))?,
+        None if is_late => serve_late(&socket, delay, &is_over, reply)?,
+        None => serve(&socket, &is_over)?,
     };
     println!("{answered}");
+    for (name, code) in zone.map(|zone| zone.asked).unwrap_or_default() {
+        println!("{name} {code}");
+    }
     Ok(())
 }

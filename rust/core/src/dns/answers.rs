@@ -102,6 +102,12 @@ impl<'a> Answers<'a> {
         self.asked.borrow().clone()
     }
 
+    /// The types of the distinct questions asked so far, without those asked ahead.
+    pub fn asked_types(&self) -> Vec<RecordType> {
+        let asked = self.asked.borrow();
+        asked.iter().map(|question| question.record_type).collect()
+    }
+
     /// Number of distinct questions asked so far.
     pub fn asked_count(&self) -> usize {
         self.asked.borrow().len()
