@@ -237,7 +237,7 @@ fn read_seal(
     if tags.tag(b"h").is_some() {
         return Err(ArcReason::SealListsHeaders);
     }
-    let hash = read_signed_hash(tags, signer, position).map_err(ArcReason::of_seal)?;
+    let hash = read_signed_hash(tags, signer, position, None).map_err(ArcReason::of_seal)?;
     match (read_status(tags), is_first) {
         (Some(ChainStatus::None), true) | (Some(ChainStatus::Pass), false) => Ok(hash),
         _ => Err(ArcReason::StatusInvalid),

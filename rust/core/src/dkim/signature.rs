@@ -215,7 +215,7 @@ fn check(
     if required.iter().any(|name| tags.value(name).is_none()) {
         return Err(DkimReason::TagMissing);
     }
-    let hash = read_signed_hash(tags, signer, position)?;
+    let hash = read_signed_hash(tags, signer, position, facts.signature_text.as_deref())?;
     let (header, body) =
         read_canonicalization(tags.value(b"c").unwrap_or(kind.default_canonicalization()))?;
     check_query_methods(tags.value(b"q").unwrap_or(b"dns/txt"))?;
@@ -267,17 +267,19 @@ fn lower_case_name(name: &[u8]) -> Cow<'static, str> {
     usual.map_or_else(|| Cow::Owned(to_lower_text(name)), Cow::Borrowed)
 }
 
-/// `a=`, `b=`, `d=` and `s=`, which must be present.
+/// `a=`, `b=`, `d=` and `s=`, which must be present; `signature_text` is `b=` without its white space, if it was read.
 pub(crate) fn read_signed_hash(
     tags: &TagList<'_>,
     signer: &Signer<'_>,
     position: usize,
+    signature_text: Option<&str>,
 ) -> Result<SignedHash, DkimReason> {
     let value = |name: &[u8]| tags.value(name).ok_or(DkimReason::TagMissing);
     let signature = tags.tag(b"b").ok_or(DkimReason::TagMissing)?;
     // RFC 6376 §3.3.4: an algorithm that is not known makes the signature unusable.
     let algorithm = Algorithm::from_name(value(b"a")?).ok_or(DkimReason::AlgorithmUnsupported)?;
-    let octets = decode_base64(signature.value).ok_or(DkimReason::SignatureEncoding)?;
+    let text = signature_text.map_or(signature.value, str::as_bytes);
+    let octets = decode_base64(text).ok_or(DkimReason::SignatureEncoding)?;
     if signer.domain.is_some() {
         value(b"s")?;
     }
