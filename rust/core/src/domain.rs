@@ -69,6 +69,11 @@ impl Domain {
         &self.0
     }
 
+    /// The name as a text that shares its octets.
+    pub(crate) fn to_text(&self) -> Arc<str> {
+        Arc::clone(&self.0)
+    }
+
     /// Labels from the left.
     pub fn labels(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.0.split('.')

@@ -157,7 +157,7 @@ impl<'a> ArcFields<'a> {
             if let Some(signer) = &signer {
                 sealers.push(Sealer {
                     instance,
-                    domain: signer.domain.as_ref().map(ToString::to_string),
+                    domain: signer.domain.as_ref().map(crate::domain::Domain::to_text),
                     selector: signer.selector_text(),
                 });
             }

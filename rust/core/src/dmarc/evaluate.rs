@@ -88,14 +88,14 @@ impl<'a> Evaluation<'a> {
                 Ok(self.without_policy(DmarcReason::LimitExceeded))
             }
             (Some(AuthorReason::MultipleFromFields), _) => {
-                self.of_several(&author.domains, DmarcReason::MultipleFromFields)
+                self.of_several(author.domains(), DmarcReason::MultipleFromFields)
             }
             (Some(AuthorReason::MultipleAuthorDomains), _) => {
-                self.of_several(&author.domains, DmarcReason::MultipleAuthorDomains)
+                self.of_several(author.domains(), DmarcReason::MultipleAuthorDomains)
             }
             // A list that breaks off after several domains has shown them all the same.
-            (Some(AuthorReason::MalformedFrom), _) if author.domains.len() > 1 => {
-                self.of_several(&author.domains, DmarcReason::MalformedFrom)
+            (Some(AuthorReason::MalformedFrom), _) if author.domains().len() > 1 => {
+                self.of_several(author.domains(), DmarcReason::MalformedFrom)
             }
             (Some(AuthorReason::MalformedFrom), _) => {
                 Ok(self.without_policy(DmarcReason::MalformedFrom))

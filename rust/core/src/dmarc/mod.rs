@@ -329,11 +329,11 @@ impl DmarcVerdict {
 /// Asks ahead for what [`evaluate`] will need whatever SPF and DKIM say: the policy discovery of the author domain.
 pub fn expect(answers: &Answers<'_>, author: &Author, policy: &Policy, judged_at: Option<i64>) {
     // A malformed list that shows one domain is judged without a question.
-    if author.reason == Some(AuthorReason::MalformedFrom) && author.domains.len() < 2 {
+    if author.reason == Some(AuthorReason::MalformedFrom) && author.domains().len() < 2 {
         return;
     }
     let rules = policy.rules_at(judged_at);
-    for domain in author.domains.iter().take(AUTHOR_DOMAIN_LIMIT) {
+    for domain in author.domains().iter().take(AUTHOR_DOMAIN_LIMIT) {
         if rules != Rules::Rfc7489 {
             tree_walk::expect(answers, domain);
             continue;
