@@ -68,8 +68,12 @@ pub(crate) fn decode_quanta(text: &[u8], octets: &mut Vec<u8>) -> usize {
 
 /// Digits and padding, at least one, and nothing else.
 pub(crate) fn is_text(octets: &[u8]) -> bool {
-    let is_character = |octet: u8| (octet == b'=') | (six_bits(octet) != NO_DIGIT);
-    // Without a way out in the middle: a text is nearly always good.
+    // Without a table and without a way out in the middle the loop becomes vector code: a text is nearly always good.
+    let is_character = |octet: u8| {
+        let is_letter = (octet | 0x20).wrapping_sub(b'a') < 26;
+        let is_slash_or_number = octet.wrapping_sub(b'/') < 11;
+        is_letter | is_slash_or_number | (octet == b'+') | (octet == b'=')
+    };
     let is_good = octets
         .iter()
         .fold(true, |all, octet| all & is_character(*octet));
@@ -105,5 +109,8 @@ mod tests {
     fn a_text_has_digits_and_padding_only() {
         assert!(is_text(b"YWI="));
         assert!(!is_text(b"") && !is_text(b"YW I") && !is_text(b"YW-I"));
+        for octet in 0..=u8::MAX {
+            assert_eq!(is_text(&[octet]), octet == b'=' || digit(octet).is_some());
+        }
     }
 }

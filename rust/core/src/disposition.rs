@@ -3,6 +3,8 @@
 //! Knows the finished results alone. Policy and disposition stay two facts: where the action is milder than the
 //! published policy, an RFC 9990 §3.1.1.9 override says so. Local rules (lists, forwarders, reputation) are Python's.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use crate::arc::{ArcResult, ArcVerdict};
@@ -160,7 +162,7 @@ fn stage(
 /// RFC 8617 §7.2: a chain is worth no more than its sealers. One that is not trusted may have invented everything
 /// below its seal, so each of them has to be on the list.
 fn is_trusted(arc: &ArcVerdict, policy: &Policy) -> bool {
-    let is_listed = |sealer: &Option<String>| {
+    let is_listed = |sealer: &Option<Arc<str>>| {
         let domain = sealer.as_deref().and_then(Domain::parse_host);
         let trusted = policy
             .trusted_sealers

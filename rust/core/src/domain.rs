@@ -39,29 +39,7 @@ impl Domain {
         if name.len() > NAME_OCTET_LIMIT {
             return None;
         }
-        #[expect(
-            clippy::needless_bitwise_bool,
-            reason = "branches would not become vector code"
-        )]
-        let is_allowed = |octet: u8| (octet >= least) & (octet <= b'~') & (octet != b'\\');
-        // Without a way out in the middle the loop becomes vector code: nearly every name is good.
-        let (is_good, has_upper_case) =
-            name.bytes()
-                .fold((true, false), |(is_good, has_upper_case), octet| {
-                    let is_upper_case = octet.is_ascii_uppercase();
-                    (is_good & is_allowed(octet), has_upper_case | is_upper_case)
-                });
-        let mut start = 0;
-        for end in memchr_iter(b'.', name.as_bytes()).chain([name.len()]) {
-            if !(1..=LABEL_OCTET_LIMIT).contains(&(end - start)) {
-                return None;
-            }
-            start = end + 1;
-        }
-        if !is_good {
-            return None;
-        }
-        if has_upper_case {
+        if are_labels(name, least)? {
             return Some(Self(name.to_ascii_lowercase().into()));
         }
         Some(Self(name.into()))
@@ -96,6 +74,11 @@ impl Domain {
         &self.0
     }
 
+    /// The name as a text that shares its octets.
+    pub(crate) fn to_text(&self) -> Arc<str> {
+        Arc::clone(&self.0)
+    }
+
     /// Labels from the left.
     pub fn labels(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.0.split('.')
@@ -113,25 +96,48 @@ impl Domain {
 
     /// The rightmost `count` labels; the whole name when it has no more than that. `None` for 0.
     pub fn suffix(&self, count: usize) -> Option<Self> {
-        if count == 0 {
-            return None;
+        let suffix = self.suffix_text(count)?;
+        if suffix.len() == self.0.len() {
+            return Some(self.clone());
         }
-        match self.0.rmatch_indices('.').nth(count - 1) {
-            Some((dot, _)) => self.0.get(dot + 1..).map(|rest| Self(rest.into())),
-            None => Some(self.clone()),
+        Some(Self(suffix.into()))
+    }
+
+    /// As [`Domain::suffix`], where no name of its own is needed.
+    pub(crate) fn suffix_text(&self, count: usize) -> Option<&str> {
+        match self.0.rmatch_indices('.').nth(count.checked_sub(1)?) {
+            Some((dot, _)) => self.0.get(dot + 1..),
+            None => Some(&self.0),
         }
     }
 
     /// Each of `prefixes` and a dot before this name; `None` when the result is no valid name.
     pub fn prepend(&self, prefixes: &[&str]) -> Option<Self> {
-        let length: usize = prefixes.iter().map(|prefix| prefix.len() + 1).sum();
-        let mut name = String::with_capacity(length + self.0.len());
+        Self::join(prefixes, &self.0)
+    }
+
+    /// `prefix` and a dot before a name or the last labels of one; `None` when the result is no valid name.
+    pub(crate) fn above(prefix: &str, suffix: &str) -> Option<Self> {
+        Self::join(&[prefix], suffix)
+    }
+
+    /// Each of `prefixes` and a dot before `suffix`, which is known to be a name.
+    fn join(prefixes: &[&str], suffix: &str) -> Option<Self> {
+        // Nearly every message makes several names: the octets need room of their own only when they are whole.
+        let mut name = [0; NAME_OCTET_LIMIT];
+        let mut room = name.as_mut_slice();
+        let mut has_upper_case = false;
         for prefix in prefixes {
-            name.push_str(prefix);
-            name.push('.');
+            has_upper_case |= are_labels(prefix, b'!')?;
+            room = put(room, prefix)?;
+            room = put(room, ".")?;
         }
-        name.push_str(&self.0);
-        Self::parse_ascii(&name)
+        let left = put(room, suffix)?.len();
+        let name = name.get_mut(..NAME_OCTET_LIMIT - left)?;
+        if has_upper_case {
+            name.make_ascii_lowercase();
+        }
+        Some(Self(std::str::from_utf8(name).ok()?.into()))
     }
 
     /// True when this is `other` or below it.
@@ -140,6 +146,37 @@ impl Domain {
             .strip_suffix(&*other.0)
             .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     }
+}
+
+/// Writes `text` at the beginning of `room`; gives what is left of it, `None` when the text does not fit.
+fn put<'a>(room: &'a mut [u8], text: &str) -> Option<&'a mut [u8]> {
+    let (place, rest) = room.split_at_mut_checked(text.len())?;
+    place.copy_from_slice(text.as_bytes());
+    Some(rest)
+}
+
+/// Whether `name` has upper case; `None` unless it is labels of printable octets from `least` on, with dots between.
+fn are_labels(name: &str, least: u8) -> Option<bool> {
+    #[expect(
+        clippy::needless_bitwise_bool,
+        reason = "branches would not become vector code"
+    )]
+    let is_allowed = |octet: u8| (octet >= least) & (octet <= b'~') & (octet != b'\\');
+    // Without a way out in the middle the loop becomes vector code: nearly every name is good.
+    let (is_good, has_upper_case) =
+        name.bytes()
+            .fold((true, false), |(is_good, has_upper_case), octet| {
+                let is_upper_case = octet.is_ascii_uppercase();
+                (is_good & is_allowed(octet), has_upper_case | is_upper_case)
+            });
+    let mut start = 0;
+    for end in memchr_iter(b'.', name.as_bytes()).chain([name.len()]) {
+        if !(1..=LABEL_OCTET_LIMIT).contains(&(end - start)) {
+            return None;
+        }
+        start = end + 1;
+    }
+    is_good.then_some(has_upper_case)
 }
 
 const fn is_host_octet(octet: u8) -> bool {
@@ -203,10 +240,39 @@ mod tests {
     }
 
     #[test]
+    fn a_name_below_another_is_as_strict_as_any() {
+        let name = Domain::parse_ascii("b.c").unwrap();
+        let below = |prefixes: &[&str]| name.prepend(prefixes).map(|name| name.to_string());
+        assert_eq!(below(&["A", "x.y"]).as_deref(), Some("a.x.y.b.c"));
+        assert_eq!(below(&[]).as_deref(), Some("b.c"));
+        for prefix in ["", ".", "a.", "a b", "a..b", "é", "\\", &"a".repeat(64)] {
+            assert_eq!(below(&[prefix]), None, "{prefix:?}");
+        }
+    }
+
+    #[test]
+    fn rfc1035_2_3_4_the_name_limit_at_n_minus_1_n_and_n_plus_1() {
+        let long = |octets: usize| {
+            let name = "a".repeat(50) + "." + &"b".repeat(60) + "." + &"c".repeat(60);
+            name + "." + &"d".repeat(octets - 173)
+        };
+        for (octets, is_valid) in [(234, true), (235, true), (236, false)] {
+            let name = Domain::parse_ascii(&long(octets)[..]).unwrap();
+            assert_eq!(name.prepend(&["abcdefghijklmnopq"]).is_some(), is_valid);
+            assert_eq!(
+                Domain::above("abcdefghijklmnopq", name.as_str()).is_some(),
+                is_valid
+            );
+        }
+    }
+
+    #[test]
     fn suffixes_and_parents() {
         let name = Domain::parse_ascii("a.b.c").unwrap();
         assert_eq!(name.suffix(2).unwrap().as_str(), "b.c");
         assert_eq!(name.suffix(9).unwrap().as_str(), "a.b.c");
+        assert_eq!(name.suffix_text(1), Some("c"));
+        assert_eq!(name.suffix(0), None);
         assert_eq!(name.parent().unwrap().as_str(), "b.c");
         assert!(name.is_equal_or_below(&Domain::parse_ascii("b.c").unwrap()));
         assert!(

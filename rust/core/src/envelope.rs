@@ -107,7 +107,7 @@ impl Envelope {
     /// The envelope as a verdict shows it; `received_at` came from `received_source`.
     ///
     /// A recovered client that is no public address is not shown: it is an inner hop, not who sent the message.
-    pub fn to_row(&self, received_source: Source) -> EnvelopeRow {
+    pub fn into_row(self, received_source: Source) -> EnvelopeRow {
         let mut sources = self.sources_as_given();
         sources.received_at = received_source;
         let is_recovered = matches!(sources.client_ip, Source::Received | Source::ReceivedSpf);
@@ -117,11 +117,11 @@ impl Envelope {
         }
         EnvelopeRow {
             client_ip: client_ip.map(|ip| ip.to_canonical().to_string()),
-            helo: self.helo.clone(),
-            mail_from: self.mail_from.clone(),
-            rcpt_to: self.rcpt_to.clone(),
-            auth_id: self.auth_id.clone(),
-            protocol: self.protocol.clone(),
+            helo: self.helo,
+            mail_from: self.mail_from,
+            rcpt_to: self.rcpt_to,
+            auth_id: self.auth_id,
+            protocol: self.protocol,
             sources,
         }
     }

@@ -378,21 +378,25 @@ impl Examination {
         Ok(None)
     }
 
+    /// What the row shows and nothing needs any more moves into it: a verdict is the last that is asked of the checks.
     fn row(
-        &self,
+        &mut self,
         policy: &Policy,
         evidence: Evidence,
         spf: spf::SpfVerdict,
         spf_helo: spf::SpfHeloVerdict,
         dmarc: dmarc::DmarcVerdict,
     ) -> Verdict {
+        let limits = self.limits(&evidence, &spf, &spf_helo, &dmarc);
+        let envelope = std::mem::take(&mut self.envelope);
+        let is_submission = envelope.is_submission();
         let message = &self.stored.message;
         let author = author::Author {
             organizational_domain: dmarc.organizational_domain.clone(),
-            ..self.author.clone()
+            ..std::mem::take(&mut self.author)
         };
         Verdict {
-            id: self.id.clone(),
+            id: std::mem::take(&mut self.id),
             size: self.size,
             message_id: header_facts::message_id(message),
             date: header_facts::date(message),
@@ -401,15 +405,15 @@ impl Examination {
             judged_at: self.judged_at,
             error: None,
             author: Some(author),
-            envelope: self.envelope.to_row(self.received_source),
-            limits: self.limits(&evidence, &spf, &spf_helo, &dmarc),
+            envelope: envelope.into_row(self.received_source),
+            limits,
             disposition: Some(disposition::decide(&dmarc, &evidence.arc, message, policy)),
             spf: Some(spf),
             spf_helo: Some(spf_helo),
             dkim: evidence.dkim,
             arc: Some(evidence.arc),
             dmarc: Some(dmarc),
-            flow: if self.envelope.is_submission() {
+            flow: if is_submission {
                 "submission"
             } else {
                 "unknown"

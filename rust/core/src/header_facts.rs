@@ -70,6 +70,10 @@ pub fn received_at(message: &Message) -> Option<i64> {
 /// Deviation: when a comment never closes, the last semicolon counts wherever it stands. A client that says
 /// `HELO (x` could else hide the time from which expiry is judged.
 pub(crate) fn after_last_semicolon(value: &[u8]) -> Option<&[u8]> {
+    let last = value.get(memrchr(b';', value)? + 1..)?;
+    if closes_nothing(last) {
+        return Some(last);
+    }
     let mut depth = 0_usize;
     let mut position = None;
     let mut octets = value.iter().enumerate();
@@ -88,6 +92,21 @@ pub(crate) fn after_last_semicolon(value: &[u8]) -> Option<&[u8]> {
         position = memrchr(b';', value);
     }
     value.get(position? + 1..)
+}
+
+/// True when no parenthesis here closes a comment that began before: then, whether the semicolon before this stands in
+/// a comment that never closes or in none, it is the last that counts.
+fn closes_nothing(rest: &[u8]) -> bool {
+    let mut depth = 0_usize;
+    for octet in rest {
+        match octet {
+            b'(' => depth += 1,
+            b')' if depth > 0 => depth -= 1,
+            b')' | b'\\' => return false,
+            _ => {}
+        }
+    }
+    true
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ impl Pseudonyms {
         for signature in &mut row.dkim {
             signature.domain = self.name(signature.domain.take());
             signature.selector = self.name(signature.selector.take());
-            signature.auid = signature.auid.take().map(|text| self.mailbox(&text));
+            signature.auid = signature.auid.take().map(|text| self.mailbox(&text).into());
             let names = signature.signed_headers.names();
             let names = names.filter_map(|name| self.name(Some(name.to_owned())));
             let names: Vec<String> = names.collect();
@@ -95,10 +95,10 @@ impl Pseudonyms {
     }
 
     /// A text that should be a name: whoever wrote a mailbox there gets a pseudonym there.
-    fn name(&self, text: Option<String>) -> Option<String> {
+    fn name<T: AsRef<str> + From<String>>(&self, text: Option<T>) -> Option<T> {
         text.map(|text| {
-            if text.contains('@') {
-                self.mailbox(&text)
+            if text.as_ref().contains('@') {
+                self.mailbox(text.as_ref()).into()
             } else {
                 text
             }

@@ -45,7 +45,7 @@ fn spf(domain: Option<&str>) -> SpfVerdict {
         } else {
             SpfResult::Fail
         },
-        domain: Some(domain.unwrap_or("spf-failed.invalid").to_owned()),
+        domain: Some(domain.unwrap_or("spf-failed.invalid").into()),
         ..base
     }
 }
@@ -54,7 +54,7 @@ fn dkim_pass(domain: &str) -> DkimVerdict {
     DkimVerdict {
         result: DkimResult::Pass,
         reason: DkimReason::Verified,
-        domain: Some(domain.to_owned()),
+        domain: Some(domain.into()),
         selector: None,
         auid: None,
         algorithm: None,

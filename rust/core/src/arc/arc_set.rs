@@ -157,7 +157,7 @@ impl<'a> ArcFields<'a> {
             if let Some(signer) = &signer {
                 sealers.push(Sealer {
                     instance,
-                    domain: signer.domain.as_ref().map(ToString::to_string),
+                    domain: signer.domain.as_ref().map(crate::domain::Domain::to_text),
                     selector: signer.selector_text(),
                 });
             }
@@ -237,7 +237,7 @@ fn read_seal(
     if tags.tag(b"h").is_some() {
         return Err(ArcReason::SealListsHeaders);
     }
-    let hash = read_signed_hash(tags, signer, position).map_err(ArcReason::of_seal)?;
+    let hash = read_signed_hash(tags, signer, position, None).map_err(ArcReason::of_seal)?;
     match (read_status(tags), is_first) {
         (Some(ChainStatus::None), true) | (Some(ChainStatus::Pass), false) => Ok(hash),
         _ => Err(ArcReason::StatusInvalid),

@@ -11,6 +11,8 @@ mod chain_validation;
 mod reasons;
 mod work_limit;
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use arc_set::{ArcFields, ArcSet};
@@ -51,9 +53,9 @@ pub struct Sealer {
     /// `i=`.
     pub instance: u32,
     /// `d=` of the ARC-Seal.
-    pub domain: Option<String>,
+    pub domain: Option<Arc<str>>,
     /// `s=` of the ARC-Seal.
-    pub selector: Option<String>,
+    pub selector: Option<Arc<str>>,
 }
 
 /// What is said of the ARC chain.

@@ -259,7 +259,7 @@ fn rfc8617_4_1_1_an_instance_stands_before_the_payload() {
 
 fn signature(result: DkimResult, facts: [&str; 4]) -> DkimVerdict {
     let header_b = Some(facts[3].into());
-    let [domain, selector, auid, _] = facts.map(|fact| Some(fact.to_owned()));
+    let [domain, selector, auid, _] = facts.map(|fact| Some(fact.into()));
     DkimVerdict {
         result,
         domain,
@@ -275,7 +275,7 @@ fn spf(result: SpfResult, domain: &str) -> SpfVerdict {
     SpfVerdict {
         result,
         identity: "mail_from",
-        domain: Some(domain.to_owned()),
+        domain: Some(domain.into()),
         reason: SpfReason::ALL[0],
         mechanism: None,
         explanation: None,
@@ -286,7 +286,7 @@ fn spf(result: SpfResult, domain: &str) -> SpfVerdict {
 }
 
 fn spf_helo(result: SpfResult, domain: &str) -> SpfHeloVerdict {
-    let domain = Some(domain.to_owned());
+    let domain = Some(domain.into());
     SpfHeloVerdict {
         result,
         domain,
@@ -320,7 +320,7 @@ fn author(domain: &str) -> Author {
         reason: None,
         display_name: None,
         flags: Vec::new(),
-        domains: Vec::new(),
+        rejected: Vec::new(),
     }
 }
 

@@ -42,7 +42,7 @@ reasons! {
 }
 
 /// The verdict's `author` object.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Author {
     /// The author domain, a lower-case A-label name.
     pub domain: Option<Domain>,
@@ -54,9 +54,10 @@ pub struct Author {
     pub display_name: Option<String>,
     /// Oddities.
     pub flags: Vec<AuthorFlag>,
-    /// The distinct domains of all From fields in order of appearance, at most [`AUTHOR_DOMAINS_KEPT`].
+    /// The distinct domains of all From fields in order of appearance, at most [`AUTHOR_DOMAINS_KEPT`], where `domain`
+    /// is null.
     #[serde(skip)]
-    pub domains: Vec<Domain>,
+    pub rejected: Vec<Domain>,
 }
 
 /// Reads the From fields of a message; linear in their octets.
@@ -72,16 +73,17 @@ pub fn author(message: &Message) -> Author {
     }
     let reason = reason(&list, fields.len());
     let display_name = list.display_name.take();
+    let flags = oddities::flags(display_name.as_deref(), &list.domains);
     Author {
         domain: match reason {
-            None => list.domains.first().cloned(),
+            None => list.domains.pop(),
             Some(_) => None,
         },
         organizational_domain: None,
         reason,
-        flags: oddities::flags(display_name.as_deref(), &list.domains),
+        flags,
         display_name,
-        domains: list.domains,
+        rejected: list.domains,
     }
 }
 
@@ -104,6 +106,14 @@ fn reason(list: &AddressList, field_count: usize) -> Option<AuthorReason> {
 }
 
 impl Author {
+    /// The distinct domains of all From fields in order of appearance, at most [`AUTHOR_DOMAINS_KEPT`].
+    pub fn domains(&self) -> &[Domain] {
+        match &self.domain {
+            Some(domain) => std::slice::from_ref(domain),
+            None => &self.rejected,
+        }
+    }
+
     fn without_domain(reason: AuthorReason) -> Self {
         Self {
             domain: None,
@@ -111,7 +121,7 @@ impl Author {
             reason: Some(reason),
             display_name: None,
             flags: Vec::new(),
-            domains: Vec::new(),
+            rejected: Vec::new(),
         }
     }
 }

@@ -20,7 +20,7 @@ fn dmarc(message: &Message, record: &str, policy: &Policy) -> DmarcVerdict {
     let spf = check_mail_from(&answers, &Envelope::default(), policy, None).unwrap();
     let spf = SpfVerdict {
         result: SpfResult::Fail,
-        domain: Some("example.net".to_owned()),
+        domain: Some("example.net".into()),
         ..spf
     };
     dmarc::evaluate(&answers, &author::author(message), &spf, &[], policy, None).unwrap()
@@ -32,7 +32,7 @@ fn arc(result: ArcResult, sealers: &[&str]) -> ArcVerdict {
         .zip(1..)
         .map(|(domain, instance)| Sealer {
             instance,
-            domain: Some((*domain).to_owned()),
+            domain: Some((*domain).into()),
             selector: None,
         })
         .collect();

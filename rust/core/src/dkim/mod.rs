@@ -105,11 +105,11 @@ pub struct DkimVerdict {
     /// Why.
     pub reason: DkimReason,
     /// `d=`.
-    pub domain: Option<String>,
+    pub domain: Option<Arc<str>>,
     /// `s=`.
-    pub selector: Option<String>,
+    pub selector: Option<Arc<str>>,
     /// `i=`.
-    pub auid: Option<String>,
+    pub auid: Option<Arc<str>>,
     /// `a=`, lower case.
     pub algorithm: Option<Cow<'static, str>>,
     /// `c=` with both halves, lower case.

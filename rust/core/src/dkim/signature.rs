@@ -17,7 +17,6 @@ use crate::dkim::header_hash::OwnField;
 use crate::dkim::name_list::NameList;
 use crate::dkim::tag_value::{
     base64_text, colon_list, decode_base64, decode_quoted_printable, read_number, to_lower_text,
-    to_text,
 };
 use crate::domain::Domain;
 use crate::message::Message;
@@ -56,8 +55,8 @@ impl SignatureKind {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Facts {
     pub(crate) domain: Option<Domain>,
-    pub(crate) selector: Option<String>,
-    pub(crate) auid: Option<String>,
+    pub(crate) selector: Option<Arc<str>>,
+    pub(crate) auid: Option<Arc<str>>,
     pub(crate) algorithm: Option<Cow<'static, str>>,
     pub(crate) canonicalization: Option<Cow<'static, str>>,
     pub(crate) signed_headers: NameList,
@@ -133,8 +132,13 @@ impl<'a> Signer<'a> {
     }
 
     /// `s=` as written.
-    pub(crate) fn selector_text(&self) -> Option<String> {
-        self.selector.as_ref().map(|(text, _)| to_text(text))
+    pub(crate) fn selector_text(&self) -> Option<Arc<str>> {
+        let (text, name) = self.selector.as_ref()?;
+        // Nearly always written as it is asked for.
+        if *text == name.as_str().as_bytes() {
+            return Some(name.to_text());
+        }
+        Some(String::from_utf8_lossy(text).into())
     }
 
     /// Where the key is published (RFC 6376 §3.6.2.1); U-labels become A-labels (RFC 8616 §5).
@@ -171,12 +175,12 @@ impl Facts {
     fn with_shown(self, tags: &TagList<'_>, signer: &Signer<'_>) -> Self {
         let is_readable = tags.problem().is_none();
         let auid = match tags.value(b"i") {
-            Some(value) => read_auid(value).map(|(auid, _)| auid),
+            Some(value) => read_auid(value).map(|(auid, _)| auid.into()),
             // RFC 6376 §6.1.1: without i= behave as if it were "@d".
             None if is_readable => signer
                 .domain
                 .as_ref()
-                .map(|domain| ["@", domain.as_str()].concat()),
+                .map(|domain| ["@", domain.as_str()].concat().into()),
             None => None,
         };
         let default = SignatureKind::Dkim.default_canonicalization();
@@ -215,7 +219,7 @@ fn check(
     if required.iter().any(|name| tags.value(name).is_none()) {
         return Err(DkimReason::TagMissing);
     }
-    let hash = read_signed_hash(tags, signer, position)?;
+    let hash = read_signed_hash(tags, signer, position, facts.signature_text.as_deref())?;
     let (header, body) =
         read_canonicalization(tags.value(b"c").unwrap_or(kind.default_canonicalization()))?;
     check_query_methods(tags.value(b"q").unwrap_or(b"dns/txt"))?;
@@ -267,17 +271,19 @@ fn lower_case_name(name: &[u8]) -> Cow<'static, str> {
     usual.map_or_else(|| Cow::Owned(to_lower_text(name)), Cow::Borrowed)
 }
 
-/// `a=`, `b=`, `d=` and `s=`, which must be present.
+/// `a=`, `b=`, `d=` and `s=`, which must be present; `signature_text` is `b=` without its white space, if it was read.
 pub(crate) fn read_signed_hash(
     tags: &TagList<'_>,
     signer: &Signer<'_>,
     position: usize,
+    signature_text: Option<&str>,
 ) -> Result<SignedHash, DkimReason> {
     let value = |name: &[u8]| tags.value(name).ok_or(DkimReason::TagMissing);
     let signature = tags.tag(b"b").ok_or(DkimReason::TagMissing)?;
     // RFC 6376 §3.3.4: an algorithm that is not known makes the signature unusable.
     let algorithm = Algorithm::from_name(value(b"a")?).ok_or(DkimReason::AlgorithmUnsupported)?;
-    let octets = decode_base64(signature.value).ok_or(DkimReason::SignatureEncoding)?;
+    let text = signature_text.map_or(signature.value, str::as_bytes);
+    let octets = decode_base64(text).ok_or(DkimReason::SignatureEncoding)?;
     if signer.domain.is_some() {
         value(b"s")?;
     }

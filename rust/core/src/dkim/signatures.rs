@@ -425,7 +425,7 @@ impl Facts {
         DkimVerdict {
             result: trial.reason.result(),
             reason: trial.reason,
-            domain: self.domain.as_ref().map(ToString::to_string),
+            domain: self.domain.as_ref().map(Domain::to_text),
             selector: self.selector.clone(),
             auid: self.auid.clone(),
             algorithm: self.algorithm.clone(),

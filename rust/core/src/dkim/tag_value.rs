@@ -68,23 +68,23 @@ pub(crate) fn decode_base64(text: &[u8]) -> Option<Vec<u8>> {
     (digits > 0 && padding <= 2 && is_complete).then_some(octets)
 }
 
+/// Octets that are looked at together.
+const BLOCK_OCTETS: usize = 16;
+
 /// The characters of a `base64string` without the white space between them; `None` when there are others, or none.
 pub(crate) fn base64_text(value: &[u8]) -> Option<Arc<str>> {
     let mut octets = Vec::with_capacity(value.len());
-    let mut rest = value;
-    loop {
+    let (blocks, rest) = value.as_chunks::<BLOCK_OCTETS>();
+    for block in blocks {
         // Nothing below a space is a character of base64, so one comparison finds where white space may be.
-        let end = rest.iter().position(|octet| *octet <= b' ');
-        let (line, tail) = rest.split_at_checked(end.unwrap_or(rest.len()))?;
-        octets.extend_from_slice(line);
-        let Some((octet, tail)) = tail.split_first() else {
-            break;
-        };
-        if !is_fws(*octet) {
-            return None;
+        let is_plain = block.iter().fold(true, |all, octet| all & (*octet > b' '));
+        if is_plain {
+            octets.extend_from_slice(block);
+        } else {
+            octets.extend(block.iter().filter(|octet| !is_fws(**octet)));
         }
-        rest = tail;
     }
+    octets.extend(rest.iter().filter(|octet| !is_fws(**octet)));
     let text = std::str::from_utf8(&octets).ok();
     text.filter(|text| base64::is_text(text.as_bytes()))
         .map(Arc::from)

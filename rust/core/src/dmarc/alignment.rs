@@ -2,9 +2,9 @@
 //!
 //! Knows two names and a rule book; must not know which check authenticated a name.
 
-use super::tree_walk::{self, TreeWalk};
+use super::tree_walk::{self, Publications, TreeWalk};
 use super::{AlignmentMode, DmarcReason};
-use crate::dns::{Answers, Pending};
+use crate::dns::Pending;
 use crate::domain::Domain;
 use crate::policy::{Policy, Rules};
 
@@ -13,16 +13,20 @@ pub(super) type Organization = Result<Option<Domain>, DmarcReason>;
 
 /// The organizational domains of one evaluation, each determined once.
 pub(super) struct Organizations<'a> {
-    answers: &'a Answers<'a>,
+    publications: &'a Publications<'a>,
     policy: &'a Policy,
     rules: Rules,
     known: Vec<(Domain, Organization)>,
 }
 
 impl<'a> Organizations<'a> {
-    pub(super) fn new(answers: &'a Answers<'a>, policy: &'a Policy, rules: Rules) -> Self {
+    pub(super) fn new(
+        publications: &'a Publications<'a>,
+        policy: &'a Policy,
+        rules: Rules,
+    ) -> Self {
         Self {
-            answers,
+            publications,
             policy,
             rules,
             known: Vec::new(),
@@ -38,7 +42,7 @@ impl<'a> Organizations<'a> {
             let list = &self.policy.public_suffix_list;
             Ok(list.organizational_domain(name, self.policy.private_suffixes))
         } else {
-            TreeWalk::run(self.answers, name)?.map(|walk| Some(walk.organizational_domain()))
+            TreeWalk::run(self.publications, name)?.map(|walk| Some(walk.organizational_domain()))
         };
         self.known.push((name.clone(), organization.clone()));
         Ok(organization)
@@ -85,8 +89,8 @@ impl<'a> Organizations<'a> {
         // A common last label alone is nearly always a top-level domain.
         let is_likely = identifier != author && shared_label_count(author, identifier) > 1;
         if self.rules != Rules::Rfc7489 && mode == AlignmentMode::Relaxed && is_likely {
-            tree_walk::expect(self.answers, author);
-            tree_walk::expect(self.answers, identifier);
+            tree_walk::expect(self.publications.answers, author);
+            tree_walk::expect(self.publications.answers, identifier);
         }
     }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::alignment::Organizations;
 use super::policy_record::{Tags, has_version};
 use super::report_uri::{REPORT_URI_LIMIT, ReportUris, destination_host};
-use super::tree_walk::fault;
+use super::tree_walk::{Publications, fault};
 use super::{AlignmentMode, DmarcReason, resolved};
 use crate::dns::{Answers, Pending};
 use crate::domain::Domain;
@@ -70,7 +70,8 @@ pub fn accepts_reports(
         return no(DmarcReason::InvalidDestination);
     };
     // RFC 9990 §4: a destination of the same organization needs no consent; the test is that of relaxed alignment.
-    let mut organizations = Organizations::new(answers, policy, resolved(rules));
+    let publications = Publications::new(answers);
+    let mut organizations = Organizations::new(&publications, policy, resolved(rules));
     organizations.expect(&policy_domain, &host, AlignmentMode::Relaxed);
     match organizations.are_aligned(&policy_domain, &host, AlignmentMode::Relaxed)? {
         Err(reason) => return Ok(ReportAuthorization::fault(reason)),
@@ -107,9 +108,11 @@ fn consent(texts: &[&[u8]], host: &Domain) -> ReportAuthorization {
     let overriding = |name| {
         let lists = confirming.iter().filter_map(|tags| tags.find(name));
         let mut uris: Vec<String> = Vec::new();
-        for uri in lists.flat_map(|list| ReportUris::parse(list).texts()) {
-            if uris.len() < REPORT_URI_LIMIT && !uris.contains(&uri) {
-                uris.push(uri);
+        for list in lists.map(ReportUris::parse) {
+            for uri in list.texts.iter() {
+                if uris.len() < REPORT_URI_LIMIT && !uris.contains(uri) {
+                    uris.push(uri.clone());
+                }
             }
         }
         uris

@@ -11,6 +11,7 @@
 
 use super::alignment::Organizations;
 use super::policy_discovery::{self, DiscoveryResult, PolicyDiscovery};
+use super::tree_walk::Publications;
 use super::{
     AUTHOR_DOMAIN_LIMIT, AlignmentMode, DmarcReason, DmarcResult, DmarcVerdict, RequestedPolicy,
 };
@@ -49,7 +50,7 @@ struct Identifier {
 
 /// Evaluates what the author says against what the checks found.
 pub(super) struct Evaluation<'a> {
-    answers: &'a Answers<'a>,
+    publications: Publications<'a>,
     policy: &'a Policy,
     rules: Rules,
     identifiers: Vec<Identifier>,
@@ -72,7 +73,7 @@ impl<'a> Evaluation<'a> {
     ) -> Self {
         let signers = dkim.iter().filter_map(dkim_identifier);
         Self {
-            answers,
+            publications: Publications::new(answers),
             policy,
             rules,
             identifiers: spf_identifier(spf).into_iter().chain(signers).collect(),
@@ -87,14 +88,14 @@ impl<'a> Evaluation<'a> {
                 Ok(self.without_policy(DmarcReason::LimitExceeded))
             }
             (Some(AuthorReason::MultipleFromFields), _) => {
-                self.of_several(&author.domains, DmarcReason::MultipleFromFields)
+                self.of_several(author.domains(), DmarcReason::MultipleFromFields)
             }
             (Some(AuthorReason::MultipleAuthorDomains), _) => {
-                self.of_several(&author.domains, DmarcReason::MultipleAuthorDomains)
+                self.of_several(author.domains(), DmarcReason::MultipleAuthorDomains)
             }
             // A list that breaks off after several domains has shown them all the same.
-            (Some(AuthorReason::MalformedFrom), _) if author.domains.len() > 1 => {
-                self.of_several(&author.domains, DmarcReason::MalformedFrom)
+            (Some(AuthorReason::MalformedFrom), _) if author.domains().len() > 1 => {
+                self.of_several(author.domains(), DmarcReason::MalformedFrom)
             }
             (Some(AuthorReason::MalformedFrom), _) => {
                 Ok(self.without_policy(DmarcReason::MalformedFrom))
@@ -106,7 +107,7 @@ impl<'a> Evaluation<'a> {
     }
 
     fn of_single(&self, author: &Domain) -> Result<DmarcVerdict, Pending> {
-        let mut organizations = Organizations::new(self.answers, self.policy, self.rules);
+        let mut organizations = Organizations::new(&self.publications, self.policy, self.rules);
         let mut verdict = self.of_domain(author, &mut organizations)?;
         let has_own_record = verdict.policy_domain.as_ref() == Some(author);
         let passed = verdict.reason == DmarcReason::Aligned;
@@ -132,7 +133,7 @@ impl<'a> Evaluation<'a> {
         };
         let mut strictest: Option<DmarcVerdict> = None;
         for author in authors.iter().take(AUTHOR_DOMAIN_LIMIT) {
-            let mut organizations = Organizations::new(self.answers, self.policy, self.rules);
+            let mut organizations = Organizations::new(&self.publications, self.policy, self.rules);
             let verdict = self.of_domain(author, &mut organizations)?;
             let is_stricter = strictest.as_ref().is_none_or(|other| {
                 verdict.effective_policy.map(RequestedPolicy::severity)
@@ -158,7 +159,8 @@ impl<'a> Evaluation<'a> {
         author: &Domain,
         organizations: &mut Organizations<'_>,
     ) -> Result<DmarcVerdict, Pending> {
-        let discovery = policy_discovery::discover(self.answers, author, self.rules, self.policy)?;
+        let discovery =
+            policy_discovery::discover(&self.publications, author, self.rules, self.policy)?;
         if discovery.result != DiscoveryResult::Found {
             return Ok(self.without_policy(discovery.reason));
         }

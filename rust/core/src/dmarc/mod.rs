@@ -14,6 +14,9 @@ mod report_uri;
 mod suffix_editions;
 mod tree_walk;
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use crate::author::{Author, AuthorReason};
@@ -208,7 +211,7 @@ pub struct DmarcVerdict {
     /// Where the record is published.
     pub policy_domain: Option<Domain>,
     /// The record as published.
-    pub record: Option<String>,
+    pub record: Option<Arc<str>>,
     /// `p`.
     pub policy: Option<RequestedPolicy>,
     /// `sp`.
@@ -226,11 +229,11 @@ pub struct DmarcVerdict {
     /// `pct` under RFC 7489.
     pub pct: Option<u32>,
     /// `fo` as written.
-    pub fo: Option<String>,
+    pub fo: Option<Cow<'static, str>>,
     /// Valid URIs of `rua`, in order.
-    pub rua: Vec<String>,
+    pub rua: Arc<[String]>,
     /// Valid URIs of `ruf`, in order.
-    pub ruf: Vec<String>,
+    pub ruf: Arc<[String]>,
     /// What holds for this author domain.
     pub effective_policy: Option<RequestedPolicy>,
     /// A passing MAIL FROM domain is aligned.
@@ -269,8 +272,8 @@ impl DmarcVerdict {
             psd: None,
             pct: None,
             fo: None,
-            rua: Vec::new(),
-            ruf: Vec::new(),
+            rua: Arc::default(),
+            ruf: Arc::default(),
             effective_policy: None,
             spf_aligned: None,
             dkim_aligned: None,
@@ -328,11 +331,11 @@ impl DmarcVerdict {
 /// Asks ahead for what [`evaluate`] will need whatever SPF and DKIM say: the policy discovery of the author domain.
 pub fn expect(answers: &Answers<'_>, author: &Author, policy: &Policy, judged_at: Option<i64>) {
     // A malformed list that shows one domain is judged without a question.
-    if author.reason == Some(AuthorReason::MalformedFrom) && author.domains.len() < 2 {
+    if author.reason == Some(AuthorReason::MalformedFrom) && author.domains().len() < 2 {
         return;
     }
     let rules = policy.rules_at(judged_at);
-    for domain in author.domains.iter().take(AUTHOR_DOMAIN_LIMIT) {
+    for domain in author.domains().iter().take(AUTHOR_DOMAIN_LIMIT) {
         if rules != Rules::Rfc7489 {
             tree_walk::expect(answers, domain);
             continue;
@@ -340,6 +343,7 @@ pub fn expect(answers: &Answers<'_>, author: &Author, policy: &Policy, judged_at
         let list = &policy.public_suffix_list;
         let organizational_domain = list.organizational_domain(domain, policy.private_suffixes);
         let names = organizational_domain.iter().chain([domain]);
+        let names = names.map(Domain::as_str);
         for question in names.filter_map(tree_walk::record_name) {
             answers.expect(&question, RecordType::Txt);
         }
@@ -373,7 +377,8 @@ pub fn organizational_domain(
     rules: Rules,
     policy: &Policy,
 ) -> Result<Result<Option<Domain>, DmarcReason>, Pending> {
-    alignment::Organizations::new(answers, policy, resolved(rules)).find(name)
+    let publications = tree_walk::Publications::new(answers);
+    alignment::Organizations::new(&publications, policy, resolved(rules)).find(name)
 }
 
 #[cfg(test)]

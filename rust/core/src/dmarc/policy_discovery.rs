@@ -3,6 +3,7 @@
 //!
 //! Must not know the message: the same answer serves every mail of a domain, and the door `discover_policy`.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -10,7 +11,7 @@ use serde::Serialize;
 use super::alignment::Organizations;
 use super::policy_record::{PolicyRecord, Requests};
 use super::report_uri::ReportUri;
-use super::tree_walk::{self, Publication, TreeWalk};
+use super::tree_walk::{self, Publication, Publications, TreeWalk};
 use super::{AlignmentMode, DiscoveryMethod, DmarcReason, RequestedPolicy, resolved};
 use crate::dns::{Answers, Outcome, Pending, RecordType};
 use crate::domain::Domain;
@@ -39,7 +40,7 @@ pub struct PolicyDiscovery {
     /// The domain's organizational domain.
     pub organizational_domain: Option<Domain>,
     /// The record as published.
-    pub record: Option<String>,
+    pub record: Option<Arc<str>>,
     /// `p`.
     pub policy: Option<RequestedPolicy>,
     /// `sp`.
@@ -59,9 +60,9 @@ pub struct PolicyDiscovery {
     /// `pct`; 100 under RFC 9989.
     pub pct: Option<u32>,
     /// Valid URIs of `rua`, in order.
-    pub rua: Vec<String>,
+    pub rua: Arc<[String]>,
     /// Valid URIs of `ruf`, in order.
-    pub ruf: Vec<String>,
+    pub ruf: Arc<[String]>,
     /// How the policy was found.
     pub discovery: DiscoveryMethod,
     /// The rule book in force, never `auto`.
@@ -72,7 +73,7 @@ pub struct PolicyDiscovery {
     pub rua_limits: Option<Vec<Option<u64>>>,
     /// `fo` as written.
     #[serde(skip)]
-    pub failure_options: Option<String>,
+    pub failure_options: Option<Cow<'static, str>>,
     /// What holds before `t=y` lowers it: the Domain Owner Assessment Policy (RFC 9989 §3.2.8).
     #[serde(skip)]
     pub assessment_policy: Option<RequestedPolicy>,
@@ -96,13 +97,14 @@ pub fn discover_policy(
 ) -> Result<PolicyDiscovery, Pending> {
     let rules = resolved(rules);
     let begin = answers.asked_count();
-    let mut discovery = discover(answers, domain, rules, policy)?;
+    let publications = Publications::new(answers);
+    let mut discovery = discover(&publications, domain, rules, policy)?;
     if let Some(reason) = discovery.existence_fault {
         (discovery.result, discovery.reason) = (DiscoveryResult::of_fault(reason), reason);
     }
     // The organizational domain needs the rest of the walk; an error there takes nothing from the policy found.
     if !discovery.reason.is_fault() {
-        let organization = Organizations::new(answers, policy, rules).find(domain)?;
+        let organization = Organizations::new(&publications, policy, rules).find(domain)?;
         discovery.organizational_domain = organization.ok().flatten();
     }
     let asked = answers.asked().into_iter().skip(begin);
@@ -112,14 +114,14 @@ pub fn discover_policy(
 
 /// Discovers the policy alone, with as few questions as that needs.
 pub(super) fn discover(
-    answers: &Answers<'_>,
+    publications: &Publications<'_>,
     domain: &Domain,
     rules: Rules,
     policy: &Policy,
 ) -> Result<PolicyDiscovery, Pending> {
     let selection = match rules {
-        Rules::Rfc7489 => select_by_list(answers, domain, policy)?,
-        _ => select_by_walk(answers, domain)?,
+        Rules::Rfc7489 => select_by_list(publications, domain, policy)?,
+        _ => select_by_walk(publications, domain)?,
     };
     let empty = PolicyDiscovery::empty(rules);
     let found = match selection {
@@ -131,7 +133,7 @@ pub(super) fn discover(
         return Ok(empty.because(DmarcReason::NoUsablePolicy));
     };
     let mut discovery = empty.with_record(&found, requests);
-    let assessment = assessment_policy(answers, domain, &found, requests)?;
+    let assessment = assessment_policy(publications.answers, domain, &found, requests)?;
     discovery.apply(assessment);
     Ok(discovery)
 }
@@ -146,17 +148,17 @@ struct Found {
 
 /// RFC 9989 §4.10.1: the domain's own record, else that of the organizational domain, else of the public suffix domain.
 fn select_by_walk(
-    answers: &Answers<'_>,
+    publications: &Publications<'_>,
     domain: &Domain,
 ) -> Result<Result<Found, DmarcReason>, Pending> {
-    match tree_walk::publication(answers, domain)? {
+    match publications.find(domain.as_str())? {
         Publication::Fault(reason) => return Ok(Err(reason)),
         Publication::Record(record) => return Ok(Ok(Found::own(domain, record))),
         Publication::Nothing(_) => {}
     }
     // The walk of the document starts at the parent; ours starts at the domain, whose answer is known, so that
     // `psd=y` at the parent is not taken for the start (RFC 9989 §4.10.2 rule 2).
-    let walk = match TreeWalk::run(answers, domain)? {
+    let walk = match TreeWalk::run(publications, domain)? {
         Ok(walk) => walk,
         Err(reason) => return Ok(Err(reason)),
     };
@@ -170,11 +172,11 @@ fn select_by_walk(
 
 /// RFC 7489 §6.6.3: the domain's own record, else that of its organizational domain.
 fn select_by_list(
-    answers: &Answers<'_>,
+    publications: &Publications<'_>,
     domain: &Domain,
     policy: &Policy,
 ) -> Result<Result<Found, DmarcReason>, Pending> {
-    let discarded = match tree_walk::publication(answers, domain)? {
+    let discarded = match publications.find(domain.as_str())? {
         Publication::Record(record) => return Ok(Ok(Found::own(domain, record))),
         // RFC 7489 §6.6.3 step 5: several records end the discovery.
         Publication::Fault(reason)
@@ -190,19 +192,15 @@ fn select_by_list(
     let Some(organizational_domain) = organizational_domain else {
         return Ok(Err(discarded.unwrap_or(DmarcReason::NoRecord)));
     };
-    Ok(
-        match tree_walk::publication(answers, &organizational_domain)? {
-            Publication::Record(record) => Ok(Found {
-                domain: organizational_domain,
-                record,
-                reason: DmarcReason::OrganizationalDomainRecord,
-            }),
-            Publication::Fault(reason) => Err(reason),
-            Publication::Nothing(reason) => {
-                Err(discarded.or(reason).unwrap_or(DmarcReason::NoRecord))
-            }
-        },
-    )
+    Ok(match publications.find(organizational_domain.as_str())? {
+        Publication::Record(record) => Ok(Found {
+            domain: organizational_domain,
+            record,
+            reason: DmarcReason::OrganizationalDomainRecord,
+        }),
+        Publication::Fault(reason) => Err(reason),
+        Publication::Nothing(reason) => Err(discarded.or(reason).unwrap_or(DmarcReason::NoRecord)),
+    })
 }
 
 /// RFC 9989 §4.10.1: `p` at the domain itself; below it `np` when the domain does not exist, else `sp`, else `p`.
@@ -273,8 +271,8 @@ impl PolicyDiscovery {
             testing: None,
             psd: None,
             pct: None,
-            rua: Vec::new(),
-            ruf: Vec::new(),
+            rua: Arc::default(),
+            ruf: Arc::default(),
             discovery: DiscoveryMethod::of(rules),
             rules,
             questions: Vec::new(),
@@ -310,7 +308,7 @@ impl PolicyDiscovery {
                 found.reason
             },
             policy_domain: Some(found.domain.clone()),
-            record: Some(record.text.clone()),
+            record: Some(Arc::clone(&record.text)),
             policy: Some(requests.policy),
             subdomain_policy: requests.subdomain_policy,
             nonexistent_policy: requests.nonexistent_policy,
@@ -319,11 +317,11 @@ impl PolicyDiscovery {
             testing: Some(record.is_testing(rules)),
             psd: Some(record.psd(rules).as_str()),
             pct: Some(record.percent(rules)),
-            rua: record.aggregate.texts(),
-            ruf: record.failure.texts(),
+            rua: Arc::clone(&record.aggregate.texts),
+            ruf: Arc::clone(&record.failure.texts),
             rua_limits: (rules == Rules::Rfc7489)
                 .then(|| record.aggregate.uris.iter().map(limit).collect()),
-            failure_options: Some(record.failure_options(rules).to_owned()),
+            failure_options: Some(record.failure_options(rules)),
             exceeds_uri_limit: record.aggregate.exceeds_limit || record.failure.exceeds_limit,
             ..self
         }

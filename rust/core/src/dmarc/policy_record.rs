@@ -2,6 +2,7 @@
 //!
 //! Read once for both rule books, which differ in the tags they know; must not know where a record was found.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::report_uri::ReportUris;
@@ -55,7 +56,7 @@ pub(super) struct Requests {
 #[derive(Clone, Debug)]
 pub struct PolicyRecord {
     /// As published; octets that are no UTF-8 are replaced.
-    pub text: String,
+    pub text: Arc<str>,
     /// `rua`.
     pub aggregate: ReportUris,
     /// `ruf`.
@@ -70,7 +71,7 @@ pub struct PolicyRecord {
     psd: PublicSuffixFlag,
     is_testing: bool,
     percent: u32,
-    failure_options: Option<String>,
+    failure_options: Option<Cow<'static, str>>,
 }
 
 impl PolicyRecords {
@@ -122,7 +123,7 @@ impl PolicyRecord {
         };
         let uris = |name| tags.find(name).map(ReportUris::parse).unwrap_or_default();
         Some(Self {
-            text: String::from_utf8_lossy(octets).into_owned(),
+            text: String::from_utf8_lossy(octets).into(),
             aggregate: uris("rua"),
             failure: uris("ruf"),
             dkim_alignment: alignment("adkim"),
@@ -142,7 +143,7 @@ impl PolicyRecord {
             failure_options: tags
                 .find("fo")
                 .and_then(|value| std::str::from_utf8(value).ok())
-                .map(str::to_owned),
+                .map(failure_options),
         })
     }
 
@@ -198,11 +199,11 @@ impl PolicyRecord {
     }
 
     /// `fo` as written, `0` where it is missing or invalid under these rules.
-    pub(super) fn failure_options(&self, rules: Rules) -> &str {
-        self.failure_options
-            .as_deref()
+    pub(super) fn failure_options(&self, rules: Rules) -> Cow<'static, str> {
+        let options = self.failure_options.as_ref();
+        options
             .filter(|options| are_failure_options(options, rules))
-            .unwrap_or("0")
+            .map_or(Cow::Borrowed("0"), Cow::clone)
     }
 }
 
@@ -292,6 +293,15 @@ fn percent(value: &[u8]) -> Option<u32> {
     let is_number = value.len() <= 3 && value.iter().all(u8::is_ascii_digit);
     let text = std::str::from_utf8(value).ok().filter(|_| is_number)?;
     text.parse().ok().filter(|percent| *percent <= 100)
+}
+
+/// `fo` as nearly every record has it, so that it needs no room of its own in a row.
+const USUAL_FAILURE_OPTIONS: [&str; 6] = ["0", "1", "d", "s", "1:d:s", "0:1:d:s"];
+
+fn failure_options(value: &str) -> Cow<'static, str> {
+    let mut usual = USUAL_FAILURE_OPTIONS.into_iter();
+    let usual = usual.find(|usual| *usual == value);
+    usual.map_or_else(|| Cow::Owned(value.to_owned()), Cow::Borrowed)
 }
 
 /// RFC 9989 §4.8: `0` or `1`, `d` and `s`, each at most once; RFC 7489 §6.4: any of them in any number.

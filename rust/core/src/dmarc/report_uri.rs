@@ -2,6 +2,8 @@
 //!
 //! Knows the URI syntax of RFC 3986 as far as a list of destinations needs it; must not ask anything of DNS.
 
+use std::sync::Arc;
+
 use crate::domain::Domain;
 
 /// Valid URIs that are kept of one tag: a record of 64 KiB could name thousands, each a delivery and a question.
@@ -21,6 +23,8 @@ pub struct ReportUri {
 pub struct ReportUris {
     /// In the order of the tag, at most [`REPORT_URI_LIMIT`].
     pub uris: Vec<ReportUri>,
+    /// The same, each its URI alone.
+    pub texts: Arc<[String]>,
     /// More valid ones follow.
     pub exceeds_limit: bool,
 }
@@ -39,12 +43,8 @@ impl ReportUris {
             }
             found.uris.push(uri);
         }
+        found.texts = found.uris.iter().map(|uri| uri.uri.clone()).collect();
         found
-    }
-
-    /// The URIs alone.
-    pub fn texts(&self) -> Vec<String> {
-        self.uris.iter().map(|uri| uri.uri.clone()).collect()
     }
 }
 

@@ -40,7 +40,7 @@ fn spf((result, domain): (SpfResult, Option<&str>)) -> SpfVerdict {
     let base = check_mail_from(&answers, &Envelope::default(), &Policy::default(), None).unwrap();
     SpfVerdict {
         result,
-        domain: domain.map(str::to_owned),
+        domain: domain.map(Into::into),
         ..base
     }
 }
@@ -48,7 +48,7 @@ fn spf((result, domain): (SpfResult, Option<&str>)) -> SpfVerdict {
 fn dkim((result, domain): &(DkimResult, &str)) -> DkimVerdict {
     DkimVerdict {
         result: *result,
-        domain: Some((*domain).to_owned()),
+        domain: Some((*domain).into()),
         signing_domain: Domain::parse_host(domain),
         ..blank_verdict()
     }

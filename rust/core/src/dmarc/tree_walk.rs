@@ -3,6 +3,7 @@
 //! Knows the order of its questions, at most eight, and how they select the organizational domain. What a record asks
 //! for is policy_record's; whether a walk is needed at all is its caller's.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use super::DmarcReason;
@@ -16,8 +17,11 @@ use crate::policy::Rules;
 const LABEL_LIMIT: usize = 7;
 /// Labels up to which a whole walk is asked for at once: beyond it most walks end at the two topmost names.
 const ASK_AHEAD_LABEL_LIMIT: usize = 4;
+/// The label of a record's name (RFC 9989 §4.7).
+const RECORD_LABEL: &str = "_dmarc";
 
 /// What one name publishes.
+#[derive(Clone)]
 pub(super) enum Publication {
     /// One policy record.
     Record(Arc<PolicyRecord>),
@@ -25,6 +29,44 @@ pub(super) enum Publication {
     Nothing(Option<DmarcReason>),
     /// The question failed.
     Fault(DmarcReason),
+}
+
+/// What the names of one evaluation publish: several walks pass the same ones.
+pub(super) struct Publications<'a> {
+    pub(super) answers: &'a Answers<'a>,
+    /// By the name of the record.
+    known: RefCell<Vec<(Domain, Publication)>>,
+}
+
+impl<'a> Publications<'a> {
+    pub(super) fn new(answers: &'a Answers<'a>) -> Self {
+        Self {
+            answers,
+            known: RefCell::default(),
+        }
+    }
+
+    /// What a name, or the last labels of one, publishes; asked for once.
+    pub(super) fn find(&self, name: &str) -> Result<Publication, Pending> {
+        let is_of = |record_name: &Domain| {
+            let above = record_name.as_str().strip_suffix(name);
+            above.is_some_and(|above| above.len() == RECORD_LABEL.len() + 1)
+        };
+        let known = self.known.borrow();
+        let found = known.iter().find(|(record_name, _)| is_of(record_name));
+        if let Some((_, publication)) = found {
+            return Ok(publication.clone());
+        }
+        drop(known);
+        // A name that cannot stand in DNS publishes nothing (RFC 1035 §2.3.4).
+        let Some(record_name) = record_name(name) else {
+            return Ok(Publication::Nothing(None));
+        };
+        let publication = ask(self.answers, &record_name)?;
+        let known = (record_name, publication.clone());
+        self.known.borrow_mut().push(known);
+        Ok(publication)
+    }
 }
 
 /// A walk that came to its end.
@@ -39,7 +81,7 @@ pub(super) struct TreeWalk {
 impl TreeWalk {
     /// Walks from `start` to the top; a failed question ends the walk, for nothing is known without its answer.
     pub(super) fn run(
-        answers: &Answers<'_>,
+        publications: &Publications<'_>,
         start: &Domain,
     ) -> Result<Result<Self, DmarcReason>, Pending> {
         let mut walk = Self {
@@ -47,15 +89,16 @@ impl TreeWalk {
             found: Vec::new(),
             discarded: None,
         };
-        for name in targets(start) {
+        for (label_count, name) in targets(start) {
             // One that is missing costs a round anyway: it may as well bring the rest of the walk.
-            let found = publication(answers, &name).inspect_err(|_| expect(answers, start))?;
-            match found {
+            let found = publications.find(name);
+            match found.inspect_err(|_| expect(publications.answers, start))? {
                 Publication::Fault(reason) => return Ok(Err(reason)),
                 Publication::Nothing(reason) => walk.discarded = walk.discarded.or(reason),
                 Publication::Record(record) => {
                     let psd = record.psd(Rules::Rfc9989);
-                    walk.found.push((name, record));
+                    let name = start.suffix(label_count);
+                    walk.found.extend(name.map(|name| (name, record)));
                     // RFC 9989 §4.10 steps 2 and 6: `psd=n` and `psd=y` end the walk.
                     if psd != PublicSuffixFlag::Unknown {
                         break;
@@ -102,24 +145,25 @@ impl TreeWalk {
     }
 }
 
-/// The names of a walk in order (RFC 9989 §4.10 steps 1, 4 and 7).
-pub(super) fn targets(start: &Domain) -> impl Iterator<Item = Domain> {
+/// The names of a walk in order (RFC 9989 §4.10 steps 1, 4 and 7), each with its number of labels.
+pub(super) fn targets(start: &Domain) -> impl Iterator<Item = (usize, &str)> {
     let labels = start.label_count();
     let next = (labels - 1).min(LABEL_LIMIT);
-    let above = (1..=next).rev().filter_map(|count| start.suffix(count));
-    std::iter::once(start.clone()).chain(above)
+    let above = (1..=next).rev();
+    let above = above.filter_map(|count| Some((count, start.suffix_text(count)?)));
+    std::iter::once((labels, start.as_str())).chain(above)
 }
 
 /// Where a name's policy record stands; `None` when the name is too long for one.
-pub(super) fn record_name(name: &Domain) -> Option<Domain> {
-    name.prepend(&["_dmarc"])
+pub(super) fn record_name(name: &str) -> Option<Domain> {
+    Domain::above(RECORD_LABEL, name)
 }
 
 /// Asks ahead for a walk: all of it for a short name, the start and the two topmost names of a long one.
 pub(super) fn expect(answers: &Answers<'_>, start: &Domain) {
     let names: Vec<_> = targets(start).collect();
     let is_short = start.label_count() <= ASK_AHEAD_LABEL_LIMIT;
-    for (index, name) in names.iter().enumerate() {
+    for (index, (_, name)) in names.iter().enumerate() {
         let is_likely = is_short || index == 0 || index + 2 >= names.len();
         if let Some(question) = record_name(name).filter(|_| is_likely) {
             answers.expect(&question, RecordType::Txt);
@@ -127,13 +171,9 @@ pub(super) fn expect(answers: &Answers<'_>, start: &Domain) {
     }
 }
 
-/// Asks what `name` publishes.
-pub(super) fn publication(answers: &Answers<'_>, name: &Domain) -> Result<Publication, Pending> {
-    // A name that cannot stand in DNS publishes nothing (RFC 1035 §2.3.4).
-    let Some(question) = record_name(name) else {
-        return Ok(Publication::Nothing(None));
-    };
-    let entry = answers.txt(&question)?;
+/// Asks what stands at the name of a record.
+fn ask(answers: &Answers<'_>, record_name: &Domain) -> Result<Publication, Pending> {
+    let entry = answers.txt(record_name)?;
     if let Some(reason) = fault(entry.outcome) {
         return Ok(Publication::Fault(reason));
     }
@@ -181,7 +221,9 @@ mod tests {
             .collect();
         let zone = StaticZone::from_json(&format!("{{{}}}", entries.join(",")), "test").unwrap();
         let answers = Answers::new(&zone);
-        let walk = TreeWalk::run(&answers, &domain(start)).unwrap().unwrap();
+        let walk = TreeWalk::run(&Publications::new(&answers), &domain(start))
+            .unwrap()
+            .unwrap();
         let asked = answers
             .asked()
             .iter()
@@ -211,10 +253,12 @@ mod tests {
     #[test]
     fn rfc9989_4_10_label_limit_at_n_minus_1_n_and_n_plus_1() {
         for labels in [LABEL_LIMIT, LABEL_LIMIT + 1, LABEL_LIMIT + 2, 127] {
-            let names: Vec<_> = targets(&domain(&["a"].repeat(labels).join("."))).collect();
+            let start = domain(&["a"].repeat(labels).join("."));
+            let names: Vec<_> = targets(&start).collect();
             assert_eq!(names.len(), labels.min(LABEL_LIMIT + 1));
-            assert_eq!(names[1].label_count(), (labels - 1).min(LABEL_LIMIT));
-            assert_eq!(names.last().unwrap().as_str(), "a");
+            let next = (labels - 1).min(LABEL_LIMIT);
+            assert_eq!(names[1], (next, &*["a"].repeat(next).join(".")));
+            assert_eq!(names.last().unwrap(), &(1, "a"));
         }
         assert_eq!(targets(&domain("com")).count(), 1);
     }
@@ -275,7 +319,8 @@ mod tests {
         let json = r#"{"_dmarc.a.example": {"TXT": ["v=DMARC1; p=none", "v=DMARC1; p=reject"]},
                        "_dmarc.example": {"TXT": ["v=DMARC1; p=reject"]}}"#;
         let zone = StaticZone::from_json(json, "test").unwrap();
-        let walk = TreeWalk::run(&Answers::new(&zone), &domain("a.example"))
+        let answers = Answers::new(&zone);
+        let walk = TreeWalk::run(&Publications::new(&answers), &domain("a.example"))
             .unwrap()
             .unwrap();
         assert_eq!(walk.organizational_domain().as_str(), "example");
@@ -290,7 +335,9 @@ mod tests {
         ] {
             let zone = StaticZone::from_json(&format!(r#"{{"_dmarc.example": "{word}"}}"#), "test")
                 .unwrap();
-            let walk = TreeWalk::run(&Answers::new(&zone), &domain("a.example")).unwrap();
+            let answers = Answers::new(&zone);
+            let publications = Publications::new(&answers);
+            let walk = TreeWalk::run(&publications, &domain("a.example")).unwrap();
             assert_eq!(walk.err(), Some(reason));
         }
     }

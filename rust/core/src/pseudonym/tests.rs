@@ -19,7 +19,7 @@ fn spf(domain: &str, explanation: &str) -> SpfVerdict {
     SpfVerdict {
         result: SpfResult::Fail,
         identity: "mail_from",
-        domain: Some(domain.to_owned()),
+        domain: Some(domain.into()),
         reason: SpfReason::NoRecord,
         mechanism: Some("exists:%{l}.example.net".to_owned()),
         explanation: Some(explanation.to_owned()),
@@ -45,14 +45,14 @@ fn row(local: &str, domain: &str) -> Verdict {
     row.spf = Some(spf(&mailbox, &format!("no {local} here")));
     row.spf_helo = Some(SpfHeloVerdict {
         result: SpfResult::None,
-        domain: Some(mailbox.clone()),
+        domain: Some(mailbox.as_str().into()),
         reason: SpfReason::NoRecord,
         limits: Vec::new(),
     });
     let mut signature = blank_verdict();
-    signature.auid = Some(mailbox.clone());
-    signature.domain = Some(mailbox.clone());
-    signature.selector = Some(mailbox.clone());
+    signature.auid = Some(mailbox.as_str().into());
+    signature.domain = Some(mailbox.as_str().into());
+    signature.selector = Some(mailbox.as_str().into());
     signature.signed_headers = [&b"from"[..], mailbox.as_bytes()].into_iter().collect();
     row.dkim = vec![signature];
     row.arc = Some(ArcVerdict {
@@ -62,8 +62,8 @@ fn row(local: &str, domain: &str) -> Verdict {
         oldest_pass: None,
         sealers: vec![Sealer {
             instance: 1,
-            domain: Some(mailbox.clone()),
-            selector: Some(mailbox),
+            domain: Some(mailbox.as_str().into()),
+            selector: Some(mailbox.into()),
         }],
     });
     row.authentication_results = Some(write(&row, "mx.example"));
@@ -136,7 +136,7 @@ fn what_is_published_or_counted_stays() {
 #[test]
 fn authentication_results_are_written_anew() {
     let mut before = row("joe.public", "example.net");
-    before.dkim[0].domain = Some("example.net".to_owned());
+    before.dkim[0].domain = Some("example.net".into());
     before.authentication_results = Some(write(&before, "mx.example"));
     let text = before.authentication_results.clone().unwrap();
     assert!(text.contains("header.i=joe.public@example.net"), "{text}");

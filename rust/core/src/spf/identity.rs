@@ -1,6 +1,8 @@
 //! The identities of RFC 7208 §2.3 and §2.4: from MAIL FROM and HELO to a sender that can be checked, or to the reason
 //! why there is none; and the envelopes that are not checked at all. Must not know records or DNS.
 
+use std::sync::Arc;
+
 use super::SpfReason;
 use super::macro_string::is_toplabel;
 use crate::domain::Domain;
@@ -38,8 +40,8 @@ impl NoSender {
         Self::new(SpfReason::NoEnvelope)
     }
 
-    pub(super) fn domain_text(&self) -> Option<String> {
-        self.domain.as_ref().map(Domain::to_string)
+    pub(super) fn domain_text(&self) -> Option<Arc<str>> {
+        self.domain.as_ref().map(Domain::to_text)
     }
 }
 

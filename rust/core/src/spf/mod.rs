@@ -13,6 +13,7 @@ mod record;
 mod target_name;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -116,7 +117,7 @@ pub struct SpfVerdict {
     /// Always `mail_from`, also for the null sender (RFC 7208 §2.4).
     pub identity: &'static str,
     /// The domain that was checked; also where nothing was evaluated, if the identity names one.
-    pub domain: Option<String>,
+    pub domain: Option<Arc<str>>,
     /// Why.
     pub reason: SpfReason,
     /// The directive that matched, as published; for a match inside an include the outermost directive.
@@ -138,7 +139,7 @@ pub struct SpfHeloVerdict {
     /// The result word.
     pub result: SpfResult,
     /// The domain that was checked.
-    pub domain: Option<String>,
+    pub domain: Option<Arc<str>>,
     /// Why.
     pub reason: SpfReason,
     /// Words for the verdict's `limits`.
@@ -267,14 +268,14 @@ impl<'a> Session<'a> {
             dns_lookups: u32::try_from(evaluation.lookup_count).unwrap_or(u32::MAX),
             void_lookups: u32::try_from(evaluation.void_count).unwrap_or(u32::MAX),
             limits: evaluation.limits,
-            ..SpfVerdict::without_check(evaluation.reason, Some(sender.domain.to_string()))
+            ..SpfVerdict::without_check(evaluation.reason, Some(sender.domain.to_text()))
         })
     }
 }
 
 impl SpfVerdict {
     /// A verdict that needed no DNS.
-    fn without_check(reason: SpfReason, domain: Option<String>) -> Self {
+    fn without_check(reason: SpfReason, domain: Option<Arc<str>>) -> Self {
         Self {
             result: reason.result().unwrap_or(SpfResult::NotEvaluated),
             identity: "mail_from",
@@ -289,9 +290,9 @@ impl SpfVerdict {
     }
 }
 
-fn domain_of(sender: &Result<Sender, NoSender>) -> Option<String> {
+fn domain_of(sender: &Result<Sender, NoSender>) -> Option<Arc<str>> {
     match sender {
-        Ok(sender) => Some(sender.domain.to_string()),
+        Ok(sender) => Some(sender.domain.to_text()),
         Err(none) => none.domain_text(),
     }
 }

@@ -35,6 +35,6 @@ fn completed(mut envelope: Envelope, header: &str, trust: &[&str]) -> Envelope {
 
 /// The client as a verdict shows it, and its source.
 fn client(envelope: &Envelope) -> (Option<String>, &'static str) {
-    let row = envelope.to_row(crate::verdict::Source::Missing);
+    let row = envelope.clone().into_row(crate::verdict::Source::Missing);
     (row.client_ip, row.sources.client_ip.as_str())
 }

@@ -129,7 +129,7 @@ fn rfc9989_4_7_defaults_and_what_each_rule_book_knows() {
             record.psd(rules).as_str(),
             record.is_testing(rules),
             record.percent(rules),
-            record.failure_options(rules).to_owned(),
+            record.failure_options(rules).into_owned(),
         )
     };
     assert_eq!(
