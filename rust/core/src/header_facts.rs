@@ -3,7 +3,7 @@
 //! Knows where these three fields keep what they say (RFC 5322 §3.6.1, §3.6.4; RFC 5321 §4.4). Must not know how a
 //! date is written ([`crate::date`]), nor whether a field can be believed: the envelope's recovery decides that.
 
-use memchr::memrchr;
+use memchr::{memchr, memchr2, memrchr};
 
 use crate::date::parse_date_time;
 use crate::message::Message;
@@ -17,18 +17,27 @@ pub const MESSAGE_ID_OCTET_LIMIT: usize = 998;
 /// brackets is taken as it stands.
 pub fn message_id(message: &Message) -> Option<String> {
     let field = message.fields_named(b"message-id").next()?;
-    let mut octets = message.value(field).to_vec();
+    let value = message.value(field);
+    // Line ends before and after the brackets change nothing.
+    let value = bracketed(value).unwrap_or(value);
+    if memchr2(b'\r', b'\n', value).is_none() {
+        return shown(value);
+    }
+    let mut octets = value.to_vec();
     // RFC 5322 §2.2.3: unfolding drops the line ends; the contract's bare LF is one.
     octets.retain(|octet| !matches!(octet, b'\r' | b'\n'));
-    let identifier = clip(bracketed(&octets).unwrap_or(&octets).trim_ascii());
+    shown(&octets)
+}
+
+fn shown(identifier: &[u8]) -> Option<String> {
+    let identifier = clip(identifier.trim_ascii());
     (!identifier.is_empty()).then(|| String::from_utf8_lossy(identifier).into_owned())
 }
 
 /// RFC 5322 §3.6.4: msg-id = [CFWS] "<" id-left "@" id-right ">" [CFWS].
 fn bracketed(value: &[u8]) -> Option<&[u8]> {
-    let start = value.iter().position(|octet| *octet == b'<')?;
-    let (_, identifier) = value.split_at_checked(start)?;
-    let length = identifier.iter().position(|octet| *octet == b'>')? + 1;
+    let (_, identifier) = value.split_at_checked(memchr(b'<', value)?)?;
+    let length = memchr(b'>', identifier)? + 1;
     identifier.get(..length)
 }
 

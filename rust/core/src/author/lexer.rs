@@ -178,5 +178,30 @@ impl<'a> Lexer<'a> {
 
 /// RFC 5322 §3.2.3 atext, and every octet of a non-ASCII character (RFC 6532 §3.2).
 fn is_atext(octet: u8) -> bool {
-    octet.is_ascii_alphanumeric() || octet >= 0x80 || b"!#$%&'*+-/=?^_`{|}~".contains(&octet)
+    ATEXT
+        .get(usize::from(octet))
+        .is_some_and(|is_atext| *is_atext)
+}
+
+static ATEXT: [bool; 256] = atext();
+
+#[expect(
+    clippy::indexing_slicing,
+    reason = "an octet is below 256; constants are checked when compiled"
+)]
+const fn atext() -> [bool; 256] {
+    let mut table = [false; 256];
+    let mut octet = 0_u8;
+    while octet < u8::MAX {
+        table[octet as usize] = octet >= 0x80 || octet.is_ascii_alphanumeric();
+        octet += 1;
+    }
+    table[octet as usize] = true;
+    let marks = b"!#$%&'*+-/=?^_`{|}~";
+    let mut index = 0;
+    while index < marks.len() {
+        table[marks[index] as usize] = true;
+        index += 1;
+    }
+    table
 }

@@ -12,7 +12,7 @@ const ADDRESS_DOMAIN_LIMIT: usize = 1024;
 /// The flags in the order of the table, each once. Linear in the display name.
 pub(super) fn flags(display_name: Option<&str>, domains: &[Domain]) -> Vec<AuthorFlag> {
     // Without an A-label a domain is written in one alphabet.
-    let has_a_label = |domain: &&Domain| domain.as_str().contains("xn--");
+    let has_a_label = |domain: &&Domain| domain.labels().any(|label| label.starts_with("xn--"));
     let names: Vec<String> = domains
         .iter()
         .filter(has_a_label)
@@ -20,6 +20,10 @@ pub(super) fn flags(display_name: Option<&str>, domains: &[Domain]) -> Vec<Autho
         .collect();
     let labels = || names.iter().flat_map(|name| name.split('.'));
     let display_name = display_name.unwrap_or_default();
+    // Nearly every name: there is one alphabet in ASCII, and no address without its sign.
+    if names.is_empty() && display_name.is_ascii() && !display_name.as_bytes().contains(&b'@') {
+        return Vec::new();
+    }
     let mut words = display_name.split(|character: char| !character.is_alphabetic());
     let checks = [
         (
