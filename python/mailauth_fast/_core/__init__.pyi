@@ -8,6 +8,7 @@ from mailauth_fast._core import kernels
 __all__ = [
     "ArchiveRun",
     "Delivery",
+    "DnsCache",
     "Engine",
     "IpcStream",
     "LiveResolver",
