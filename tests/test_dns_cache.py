@@ -108,6 +108,6 @@ def test_numbers_at_their_limits(name: str, least: int, most: int) -> None:
     for value in (least, least + 1, most - 1, most):
         DnsCache(**{name: value})  # type: ignore[arg-type]
     wrong: tuple[object, ...] = (least - 1, most + 1, "1", 1.5, True)
-    for refused in wrong:
+    for other in wrong:
         with pytest.raises(MailauthError, match=name):
-            DnsCache(**{name: refused})  # type: ignore[arg-type]
+            DnsCache(**{name: other})  # type: ignore[arg-type]

@@ -208,21 +208,22 @@ impl Cache {
 
     /// The origin of an answer; those of servers are shared.
     fn origin(&self, answer: &Answer) -> Arc<Origin> {
-        let is_plain =
-            answer.first_seen.is_none() && answer.last_seen.is_none() && answer.history.is_none();
-        let mut origin = Origin {
-            ledger: Some(Arc::clone(&self.ledger)),
-            ..Origin::of(answer)
+        let new = |is_shared| {
+            Arc::new(Origin {
+                is_shared,
+                ledger: Some(Arc::clone(&self.ledger)),
+                ..Origin::of(answer)
+            })
         };
-        if !is_plain {
-            return Arc::new(origin);
+        let is_timeless = answer.first_seen.is_none() && answer.last_seen.is_none();
+        if !is_timeless || answer.history.is_some() {
+            return new(false);
         }
         let mut origins = lock(&self.origins);
         if let Some(known) = origins.iter().find(|known| known.source == answer.source) {
             return Arc::clone(known);
         }
-        origin.is_shared = origins.len() < ORIGIN_LIMIT;
-        let origin = Arc::new(origin);
+        let origin = new(origins.len() < ORIGIN_LIMIT);
         if origin.is_shared {
             origins.push(Arc::clone(&origin));
         }

@@ -2,8 +2,9 @@
 //!
 //! Knows who waits and since when; must not know how long answers are kept.
 
-use std::collections::HashMap;
 use std::sync::atomic::Ordering;
+
+use hashbrown::{DefaultHashBuilder, HashMap};
 
 use super::lifetime::STALE_PATIENCE;
 use super::{Cache, Run, seconds};
@@ -32,7 +33,7 @@ pub(super) struct Flight {
     waiters: Vec<Waiter>,
 }
 
-pub(super) type Flights = HashMap<Question, Flight>;
+pub(super) type Flights = HashMap<Question, Flight, DefaultHashBuilder>;
 
 impl Cache {
     /// Takes part in the single flight of a question.

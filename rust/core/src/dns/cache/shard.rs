@@ -66,47 +66,47 @@ impl Shard {
         question: &Question,
         run: Beginning,
     ) -> Option<Entry> {
-        let Some(entry) = self.entries.find(hash, |entry| entry.is_of(question)) else {
-            return self.look_further(hash, question, run);
+        if let Some(entry) = self.entries.find(hash, |entry| entry.is_of(question)) {
+            let marks = entry.marks.load(Ordering::Relaxed);
+            // The mark may outlive the older versions.
+            let is_single = marks & HAS_OLDER == 0 || self.older.is_empty();
+            if is_single && run.may_use(entry) {
+                if marks & CHANCES != CHANCES {
+                    entry
+                        .marks
+                        .store((marks & !HAS_OLDER) + 1, Ordering::Relaxed);
+                }
+                self.hits += 1;
+                return Some(entry.clone());
+            }
+        }
+        let version = if self.older.is_empty() {
+            None
+        } else {
+            self.look_among_versions(hash, question, run)
         };
-        let marks = entry.marks.load(Ordering::Relaxed);
-        if marks & HAS_OLDER != 0 || !run.may_use(entry) {
-            return self.look_further(hash, question, run);
-        }
-        if marks & CHANCES != CHANCES {
-            entry.marks.store(marks + 1, Ordering::Relaxed);
-        }
-        self.hits += 1;
-        Some(entry.clone())
-    }
-
-    /// Among older versions, and whether the name is denied.
-    #[cold]
-    fn look_further(&mut self, hash: u64, question: &Question, run: Beginning) -> Option<Entry> {
-        let versions = self
-            .entries
-            .iter_hash(hash)
-            .chain(self.older.iter_hash(hash));
-        let chosen = run.choose(versions.clone().filter(|entry| entry.is_of(question)));
         // RFC 2308 §5: what denies a name denies it in every type. Only what was known before the run does so: else the
         // order of messages would decide, where servers contradict themselves.
         let name = question.name.as_str().as_bytes();
         let is_denial =
-            |entry: &&Entry| entry.denies_name() && entry.name() == name && run.knew(entry);
-        let found = chosen.or_else(|| versions.clone().find(is_denial)).cloned();
+            |entry: &Entry| entry.denies_name() && run.knew(entry) && entry.name() == name;
+        let denial = || self.entries.find(hash, is_denial).cloned();
+        let found = version.or_else(denial);
         self.hits += u64::from(found.is_some());
-        let has_older = self
-            .older
-            .iter_hash(hash)
-            .any(|entry| entry.is_of(question));
-        if let Some(entry) = self.find(hash, question)
-            && found.is_some()
-        {
-            let marks = entry.marks.load(Ordering::Relaxed) | CHANCES;
-            let marks = if has_older { marks } else { marks & !HAS_OLDER };
-            entry.marks.store(marks, Ordering::Relaxed);
-        }
         found
+    }
+
+    /// What a run sees of an answer that others have replaced.
+    #[cold]
+    fn look_among_versions(&self, hash: u64, question: &Question, run: Beginning) -> Option<Entry> {
+        let older = self.older.iter_hash(hash);
+        let older = older.filter(|entry| entry.is_of(question));
+        let current = self.find(hash, question);
+        if let Some(current) = current {
+            let marks = current.marks.load(Ordering::Relaxed) | CHANCES;
+            current.marks.store(marks, Ordering::Relaxed);
+        }
+        run.choose(current.into_iter().chain(older)).cloned()
     }
 
     /// Puts an entry in the place of its older version, which is kept aside as long as one of the `runs` sees it.
@@ -152,7 +152,8 @@ impl Shard {
             .iter_hash(hash)
             .chain(self.older.iter_hash(hash));
         let rivals = versions.filter(|entry| entry.is_rival_of(version));
-        runs.iter().any(|run| {
+        let mut candidates = runs.iter().filter(|run| run.may_use(version));
+        candidates.any(|run| {
             let chosen = run.choose(rivals.clone());
             chosen.is_some_and(|chosen| chosen.sequence == version.sequence)
         })
