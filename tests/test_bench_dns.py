@@ -9,7 +9,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import dns_cold
 import dns_faults
+import dns_questions
+import dns_run
 import pytest
 
 from tests.sample import generate
@@ -64,3 +67,13 @@ def test_a_neighbour_of_the_bench_imports_dnspython() -> None:
         [sys.executable, "-c", code], cwd=BENCH, capture_output=True, check=True, text=True
     )
     assert done.stdout == "Message\n"
+
+
+def test_a_cold_run_passes_and_needs_each_question_once() -> None:
+    run = dns_run.made(24, 6)
+    collector = dns_run.Collector(run)
+    assert dns_questions.judged(run, collector) == ["pass"] * 24
+    assert dns_questions.judged(run, dns_cold.at_hand(run)) == ["pass"] * 24
+    # A domain: key, SPF of return path and host, its address, two policies; two names are shared.
+    assert len(collector.asked) == len(set(collector.asked)) == 6 * 6 + 2
+    assert dns_cold.rounds(run) == 3
