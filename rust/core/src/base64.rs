@@ -73,6 +73,10 @@ pub(crate) fn decode_quanta(text: &[u8], octets: &mut Vec<u8>) -> usize {
 )]
 pub(crate) fn is_text(octets: &[u8]) -> bool {
     // Without a table and without a way out in the middle the loop becomes vector code: a text is nearly always good.
+    #[expect(
+        clippy::needless_bitwise_bool,
+        reason = "branches would not become vector code"
+    )]
     let is_character = |octet: u8| {
         let is_letter = (octet | 0x20).wrapping_sub(b'a') < 26;
         let is_slash_or_number = octet.wrapping_sub(b'/') < 11;

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use memchr::memchr_iter;
+use memchr::{memchr, memchr_iter};
 use serde::{Serialize, Serializer};
 
 /// Longest name in text form without final dot (255 octets on the wire, RFC 1035 §2.3.4).
@@ -186,7 +186,8 @@ const fn is_host_octet(octet: u8) -> bool {
 fn contains_ace_prefix(name: &str) -> bool {
     let is_prefix = |octets: &[u8]| octets.eq_ignore_ascii_case(b"xn--");
     // Only a label with two hyphens can be one, and hardly any has them.
-    name.as_bytes().windows(2).any(|pair| pair == b"--")
+    memchr(b'-', name.as_bytes()).is_some()
+        && name.as_bytes().windows(2).any(|pair| pair == b"--")
         && name
             .split('.')
             .any(|label| label.as_bytes().get(..4).is_some_and(is_prefix))

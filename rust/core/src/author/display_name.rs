@@ -8,7 +8,10 @@ use crate::base64::digit as base64_digit;
 /// Decodes a phrase that the grammar has accepted; what cannot be decoded stays as written. Linear in its octets.
 pub(super) fn decode(phrase: &[u8]) -> String {
     let mut lexer = Lexer::new(phrase);
-    let mut name = Name::default();
+    let mut name = Name {
+        text: String::with_capacity(phrase.len()),
+        ..Name::default()
+    };
     let mut unit: Option<Lexeme> = None;
     while let Ok(lexeme) = lexer.read() {
         // Atoms and dots without white space between them are one unit: `J.` or an encoded word that holds a dot.

@@ -62,16 +62,18 @@ pub struct Author {
 
 /// Reads the From fields of a message; linear in their octets.
 pub fn author(message: &Message) -> Author {
-    let fields: Vec<_> = message.fields_named(b"From").collect();
-    let is_too_large = |field: &&_| message.raw(field).len() > FROM_OCTET_LIMIT;
-    if message.exceeds_limits() || fields.iter().any(is_too_large) {
+    let fields = || message.fields_named(b"From");
+    let is_too_large = |field: &_| message.raw(field).len() > FROM_OCTET_LIMIT;
+    if message.exceeds_limits() || fields().any(is_too_large) {
         return Author::without_domain(AuthorReason::LimitExceeded);
     }
     let mut list = AddressList::default();
-    for field in &fields {
+    let mut field_count = 0;
+    for field in fields() {
         list.read(message.value(field));
+        field_count += 1;
     }
-    let reason = reason(&list, fields.len());
+    let reason = reason(&list, field_count);
     let display_name = list.display_name.take();
     let flags = oddities::flags(display_name.as_deref(), &list.domains);
     Author {

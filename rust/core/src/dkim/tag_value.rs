@@ -77,8 +77,8 @@ pub(crate) fn base64_text(value: &[u8]) -> Option<Arc<str>> {
     let (blocks, rest) = value.as_chunks::<BLOCK_OCTETS>();
     for block in blocks {
         // Nothing below a space is a character of base64, so one comparison finds where white space may be.
-        let is_plain = block.iter().filter(|octet| **octet > b' ').count() == BLOCK_OCTETS;
-        if is_plain {
+        let least = block.iter().fold(u8::MAX, |least, octet| least.min(*octet));
+        if least > b' ' {
             octets.extend_from_slice(block);
         } else {
             octets.extend(block.iter().filter(|octet| !is_fws(**octet)));

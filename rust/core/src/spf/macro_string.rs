@@ -23,7 +23,11 @@ const UNKNOWN: &str = "unknown";
 
 /// Text that obeys the grammar of RFC 7208 §7.1.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MacroString(Box<str>);
+pub struct MacroString {
+    text: Box<str>,
+    /// What a domain-spec without macros always comes to.
+    name: Option<Domain>,
+}
 
 /// What the macro letters stand for in one evaluation (RFC 7208 §7.2).
 #[derive(Clone, Copy, Debug)]
@@ -122,7 +126,11 @@ impl MacroString {
         if !is_well_formed(text, |octet| octet.is_ascii_graphic(), is_allowed) {
             return None;
         }
-        let spec = Self(text.into());
+        let name = (!text.contains('%')).then(|| Domain::parse_expanded(cut_left(text)?));
+        let spec = Self {
+            text: text.into(),
+            name: name.flatten(),
+        };
         // RFC 7208 §7.1: domain-end = ( "." toplabel [ "." ] ) / macro-expand
         let is_complete = match spec.parts().last() {
             Some(Part::Literal(literal)) => ends_in_toplabel(literal),
@@ -140,17 +148,24 @@ impl MacroString {
     /// Reads an `explain-string`: spaces and all letters are allowed (RFC 7208 §7.1, §7.2).
     pub fn parse_explanation(octets: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(octets).ok()?;
-        is_well_formed(text, |octet| matches!(octet, b' '..=b'~'), |_| true)
-            .then(|| Self(text.into()))
+        is_well_formed(text, |octet| matches!(octet, b' '..=b'~'), |_| true).then(|| Self {
+            text: text.into(),
+            name: None,
+        })
+    }
+
+    /// The target-name of a domain-spec without macros, whatever is evaluated.
+    pub(super) const fn fixed_name(&self) -> Option<&Domain> {
+        self.name.as_ref()
     }
 
     /// The string as published.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     fn parts(&self) -> impl Iterator<Item = Part<'_>> {
-        let mut rest = &*self.0;
+        let mut rest = &*self.text;
         std::iter::from_fn(move || {
             let (part, tail) = next_part(rest)?;
             rest = tail;

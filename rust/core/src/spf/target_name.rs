@@ -27,6 +27,9 @@ impl<'a> Check<'a> {
         let Some(spec) = spec else {
             return Ok(Target::Name(domain.clone()));
         };
+        if let Some(name) = spec.fixed_name() {
+            return Ok(Target::Name(name.clone()));
+        }
         // RFC 7208 §4.6.4: the PTR question of `%{p}` counts like a term.
         for _ in 0..spec.validated_name_count() {
             self.count_lookup()?;
@@ -90,6 +93,9 @@ impl<'a> Check<'a> {
         let Some(spec) = spec else {
             return Some(domain.clone());
         };
+        if let Some(name) = spec.fixed_name() {
+            return Some(name.clone());
+        }
         let is_unusable = spec.uses_local_part() && !self.arguments.sender.local_part.is_ascii();
         if is_unusable || spec.validated_name_count() > 0 {
             return None;

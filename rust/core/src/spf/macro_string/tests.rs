@@ -22,7 +22,12 @@ fn text(macros: &str, values: &MacroValues<'_>) -> String {
 
 fn name(spec: &str, values: &MacroValues<'_>) -> Option<String> {
     let parsed = MacroString::parse_domain_spec(spec).unwrap();
-    parsed.expand_name(values).map(|name| name.to_string())
+    let expanded = parsed.expand_name(values);
+    // A name that depends on no value is known beforehand, and the same.
+    let fixed = parsed.fixed_name();
+    assert_eq!(fixed.is_some(), expanded.is_some() && !spec.contains('%'));
+    assert!(fixed.is_none() || fixed == expanded.as_ref());
+    expanded.map(|name| name.to_string())
 }
 
 #[test]
