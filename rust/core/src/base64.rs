@@ -67,10 +67,6 @@ pub(crate) fn decode_quanta(text: &[u8], octets: &mut Vec<u8>) -> usize {
 }
 
 /// Digits and padding, at least one, and nothing else.
-#[expect(
-    clippy::needless_bitwise_bool,
-    reason = "a way out in the middle would keep the loop from becoming vector code"
-)]
 pub(crate) fn is_text(octets: &[u8]) -> bool {
     // Without a table and without a way out in the middle the loop becomes vector code: a text is nearly always good.
     #[expect(
