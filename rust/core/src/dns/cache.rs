@@ -276,12 +276,13 @@ impl Cache {
     }
 
     fn keep(&self, shard: &mut Shard, hash: u64, entry: &Entry, now: u32) {
-        if !Shard::may_keep(entry, self.shard_limit()) {
+        let size = shard::octets(entry);
+        if !Shard::may_keep(size, self.shard_limit()) {
             self.refused.fetch_add(1, Ordering::Relaxed);
             return;
         }
         let older = shard.older_len();
-        shard.insert(hash, entry, || self.runs.beginnings(), &self.hasher);
+        shard.insert(hash, entry, size, &self.runs, &self.hasher);
         shard.make_room(now, || self.shard_limit(), &self.hasher);
         let (more, less) = (
             shard.older_len().saturating_sub(older),

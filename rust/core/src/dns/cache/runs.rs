@@ -93,6 +93,15 @@ impl Runs {
         oldest == Some(run.sequence)
     }
 
+    /// True when one of them may use this answer.
+    pub(super) fn may_use(&self, entry: &Entry) -> bool {
+        let may_use = |(sequence, at): (&u64, &u32)| {
+            let (sequence, at) = (*sequence, *at);
+            Beginning { sequence, at }.may_use(entry)
+        };
+        lock(&self.0).iter().any(may_use)
+    }
+
     /// All of them, the oldest first.
     pub(super) fn beginnings(&self) -> Vec<Beginning> {
         let beginning = |(sequence, at): (&u64, &u32)| Beginning {

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use hashbrown::hash_table::Entry as Place;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use super::runs::Beginning;
+use super::runs::{Beginning, Runs};
 use crate::dns::{Entry, Question};
 
 /// Octets of a place in the table, about: a handle and a tag where 7 of 16 to 7 of 8 places are taken.
@@ -110,17 +110,20 @@ impl Shard {
     }
 
     /// Puts an entry in the place of its older version, which is kept aside as long as one of the `runs` sees it.
+    /// `size`: its [`octets`].
     pub(super) fn insert(
         &mut self,
         hash: u64,
         entry: &Entry,
-        runs: impl FnOnce() -> Vec<Beginning>,
+        size: u64,
+        runs: &Runs,
         hasher: &DefaultHashBuilder,
     ) {
         let rehash = |entry: &Entry| hash_name(hasher, entry.name());
-        self.octets += octets(entry);
+        self.octets += size;
         let old = self.entries.find(hash, |old| old.is_rival_of(entry));
-        let is_seen = old.is_some_and(|old| self.is_seen(hash, old, &runs()));
+        let is_seen =
+            old.is_some_and(|old| runs.may_use(old) && self.is_seen(hash, old, &runs.beginnings()));
         let rival = |old: &Entry| old.is_rival_of(entry);
         match self.entries.entry(hash, rival, rehash) {
             Place::Vacant(place) => {
@@ -159,9 +162,9 @@ impl Shard {
         })
     }
 
-    /// True when an entry is small enough for a shard of `limit` octets.
-    pub(super) fn may_keep(entry: &Entry, limit: u64) -> bool {
-        octets(entry) <= limit / ENTRY_FRACTION
+    /// True when an entry of `size` octets is small enough for a shard of `limit` octets.
+    pub(super) const fn may_keep(size: u64, limit: u64) -> bool {
+        size <= limit / ENTRY_FRACTION
     }
 
     /// Evicts until no more than `limit` octets are left: first what has expired, then what was not used since the
