@@ -2,6 +2,8 @@
 //!
 //! Parsing, hashing and public-key work are kept in an [`Examination`]; evaluating again costs microseconds.
 
+use std::mem::take;
+
 use bytes::Bytes;
 
 use crate::dkim::hash_work::HashWork;
@@ -15,7 +17,7 @@ use crate::envelope::Envelope;
 use crate::message::{MESSAGE_OCTET_LIMIT, Message, Repair};
 use crate::policy::Policy;
 use crate::reason::LimitWord;
-use crate::verdict::{ErrorReason, Source, Verdict};
+use crate::verdict::{EnvelopeRow, ErrorReason, Source, Verdict};
 use crate::{
     arc, authentication_results, author, crypto, disposition, dmarc, header_facts, mbox_quoting,
     spf, trace,
@@ -388,15 +390,10 @@ impl Examination {
         dmarc: dmarc::DmarcVerdict,
     ) -> Verdict {
         let limits = self.limits(&evidence, &spf, &spf_helo, &dmarc);
-        let envelope = std::mem::take(&mut self.envelope);
-        let is_submission = envelope.is_submission();
         let message = &self.stored.message;
-        let author = author::Author {
-            organizational_domain: dmarc.organizational_domain.clone(),
-            ..std::mem::take(&mut self.author)
-        };
-        Verdict {
-            id: std::mem::take(&mut self.id),
+        let organizational_domain = dmarc.organizational_domain.clone();
+        let mut verdict = Verdict {
+            id: String::new(),
             size: self.size,
             message_id: header_facts::message_id(message),
             date: header_facts::date(message),
@@ -404,8 +401,8 @@ impl Examination {
             received_at: self.received_at,
             judged_at: self.judged_at,
             error: None,
-            author: Some(author),
-            envelope: envelope.into_row(self.received_source),
+            author: None,
+            envelope: EnvelopeRow::default(),
             limits,
             disposition: Some(disposition::decide(&dmarc, &evidence.arc, message, policy)),
             spf: Some(spf),
@@ -413,7 +410,7 @@ impl Examination {
             dkim: evidence.dkim,
             arc: Some(evidence.arc),
             dmarc: Some(dmarc),
-            flow: if is_submission {
+            flow: if self.envelope.is_submission() {
                 "submission"
             } else {
                 "unknown"
@@ -421,7 +418,27 @@ impl Examination {
             authentication_results: None,
             repairs: Vec::new(),
             dns_questions: 0,
-        }
+        };
+        // What has a temperror may be judged again; any other row is the last of its message and may take all.
+        let (id, author, envelope) = if verdict.has_temperror() {
+            let kept = (&self.id, &self.author, &self.envelope);
+            (kept.0.clone(), kept.1.clone(), kept.2.clone())
+        } else {
+            let Self {
+                id,
+                author,
+                envelope,
+                ..
+            } = self;
+            (take(id), take(author), take(envelope))
+        };
+        verdict.id = id;
+        verdict.author = Some(author::Author {
+            organizational_domain,
+            ..author
+        });
+        verdict.envelope = envelope.into_row(self.received_source);
+        verdict
     }
 
     fn limits(
