@@ -2,26 +2,23 @@
 //!
 //! Parsing, hashing and public-key work are kept in an [`Examination`]; evaluating again costs microseconds.
 
+mod reading;
+
 use std::mem::take;
 
 use bytes::Bytes;
+use reading::{Evidence, Reading, unquoted_readings};
 
 use crate::dkim::hash_work::HashWork;
 use crate::dkim::proofs::Proof;
-use crate::dkim::{
-    BodyHashes, Check, DkimResult, DkimVerdict, Signatures, SignedOctets, signed_octets,
-};
+use crate::dkim::{SignedOctets, signed_octets};
 use crate::dns::{Answers, AsOf, Lookup, Pending, Question, RecordType};
-use crate::domain::Domain;
 use crate::envelope::Envelope;
 use crate::message::{MESSAGE_OCTET_LIMIT, Message, Repair};
 use crate::policy::Policy;
 use crate::reason::LimitWord;
 use crate::verdict::{EnvelopeRow, ErrorReason, Source, Verdict};
-use crate::{
-    arc, authentication_results, author, crypto, disposition, dmarc, header_facts, mbox_quoting,
-    spf, trace,
-};
+use crate::{authentication_results, author, crypto, disposition, dmarc, header_facts, spf, trace};
 
 /// What time a message is judged by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,77 +64,6 @@ impl Input {
             is_mbox: false,
             repairs: Vec::new(),
         }
-    }
-}
-
-/// One reading of a message: as stored, or with its mbox quoting undone.
-struct Reading {
-    message: Message,
-    signatures: Signatures,
-    chain: arc::Chain,
-    bodies: BodyHashes,
-}
-
-impl Reading {
-    fn new(message: Message) -> Self {
-        Self {
-            signatures: Signatures::parse(&message),
-            chain: arc::Chain::parse(&message),
-            bodies: BodyHashes::default(),
-            message,
-        }
-    }
-
-    /// What is odd about the octets; the body's line ends are known wherever it was hashed.
-    fn repairs(&self) -> Vec<Repair> {
-        let line_ends = self.bodies.line_ends();
-        line_ends.map_or_else(
-            || self.message.repairs(),
-            |line_ends| self.message.repairs_with(line_ends),
-        )
-    }
-
-    fn dkim(
-        &mut self,
-        answers: &Answers<'_>,
-        policy: &Policy,
-        judged_at: Option<i64>,
-        author: Option<&Domain>,
-    ) -> Result<Vec<DkimVerdict>, Pending> {
-        let (message, bodies) = (&self.message, &mut self.bodies);
-        self.signatures
-            .evaluate(answers, message, bodies, policy, judged_at, author)
-    }
-
-    fn arc(
-        &mut self,
-        answers: &Answers<'_>,
-        policy: &Policy,
-        judged_at: Option<i64>,
-    ) -> Result<arc::ArcVerdict, Pending> {
-        self.chain
-            .evaluate(answers, &self.message, &mut self.bodies, policy, judged_at)
-    }
-}
-
-/// What DKIM and ARC say of one reading.
-struct Evidence {
-    dkim: Vec<DkimVerdict>,
-    arc: arc::ArcVerdict,
-}
-
-impl Evidence {
-    fn passes(&self) -> usize {
-        let is_pass = |signature: &&DkimVerdict| signature.result == DkimResult::Pass;
-        self.dkim.iter().filter(is_pass).count()
-            + usize::from(self.arc.result == arc::ArcResult::Pass)
-    }
-
-    fn has_body_failure(&self) -> bool {
-        self.dkim
-            .iter()
-            .any(|signature| signature.body_hash == Check::Fail)
-            || self.arc.result == arc::ArcResult::Fail
     }
 }
 
@@ -501,19 +427,6 @@ const LIMIT_REASONS: &[&str] = &[
     "signature-limit",
     "too-many-author-domains",
 ];
-
-fn unquoted_readings(message: &Message) -> Vec<Reading> {
-    let body = message.body();
-    let once = mbox_quoting::unquote_once(body);
-    let all = once
-        .as_ref()
-        .and_then(|_| mbox_quoting::unquote_all(body))
-        .filter(|all| Some(all) != once.as_ref());
-    once.into_iter()
-        .chain(all)
-        .map(|body| Reading::new(message.with_body(&body)))
-        .collect()
-}
 
 fn hex_digest(octets: &[u8]) -> String {
     let mut hash = crypto::Sha256::new();
