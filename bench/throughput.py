@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from mailauth_fast.bench.corpus import Corpus, Name
     from mailauth_fast.bench.throughput import Measurement
 
-COUNT, RUNS = 4_000, 7
+COUNT, RUNS = 20_000, 7
 FAMILIES: tuple[Name, ...] = ("bulk", "list")
 """Families whose stages are shown."""
 SUITES = Path(__file__).resolve().parents[2] / "shared/suites"
