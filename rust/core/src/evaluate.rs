@@ -156,6 +156,7 @@ impl Examination {
     /// Finds the public-key operations that can be made now, to be made together with those of other messages; the
     /// verdict is the same without.
     pub(crate) fn prepare_proofs(&mut self, lookup: &dyn Lookup, policy: &Policy) {
+        let lookup: &dyn Lookup = &self.dated(lookup);
         let reading = &mut self.stored;
         let (message, bodies) = (&reading.message, &mut reading.bodies);
         reading.signatures.prepare_proofs(lookup, bodies);
