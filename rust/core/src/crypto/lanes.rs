@@ -34,16 +34,27 @@ pub(super) fn detect() -> Option<X64V4xToken> {
 }
 
 /// A power to compute: the numbers lie below their moduli, the moduli below 2^(52 `LIMBS` - 2).
-pub(super) struct Power<'a, const LIMBS: usize> {
+pub(super) struct Power<const LIMBS: usize> {
     /// What is raised to the power of 65537.
-    pub(super) base: &'a [Column; LIMBS],
-    pub(super) modulus: &'a [Column; LIMBS],
+    pub(super) base: [Column; LIMBS],
+    pub(super) modulus: [Column; LIMBS],
     /// 2^(104 `LIMBS`) modulo the modulus.
-    pub(super) square: &'a [Column; LIMBS],
+    pub(super) square: [Column; LIMBS],
     /// -1 / modulus modulo 2^52.
-    pub(super) inverse: &'a Column,
+    pub(super) inverse: Column,
     /// What is compared with the power.
-    pub(super) expected: &'a [Column; LIMBS],
+    pub(super) expected: [Column; LIMBS],
+}
+
+impl<const LIMBS: usize> Power<LIMBS> {
+    /// Nothing in any lane.
+    pub(super) const EMPTY: Self = Self {
+        base: [[0; LANES]; LIMBS],
+        modulus: [[0; LANES]; LIMBS],
+        square: [[0; LANES]; LIMBS],
+        inverse: [0; LANES],
+        expected: [[0; LANES]; LIMBS],
+    };
 }
 
 /// In which lanes the power is what is expected; `PRODUCT` is twice `LIMBS`.
@@ -54,12 +65,13 @@ pub(super) struct Power<'a, const LIMBS: usize> {
 )]
 pub(super) fn is_expected<const LIMBS: usize, const PRODUCT: usize>(
     _token: X64V4xToken,
-    power: &Power<'_, LIMBS>,
+    power: &Power<LIMBS>,
 ) -> [bool; LANES] {
     const { assert!(PRODUCT == 2 * LIMBS && LIMBS.is_multiple_of(2)) };
     let [base, modulus, square, expected] =
-        [power.base, power.modulus, power.square, power.expected].map(|columns| numbers(columns));
-    let inverse = _mm512_loadu_epi64(power.inverse);
+        [&power.base, &power.modulus, &power.square, &power.expected]
+            .map(|columns| numbers(columns));
+    let inverse = _mm512_loadu_epi64(&power.inverse);
     // Montgomery's form carries a factor 2^(52 LIMBS); the last multiplication by the plain base takes it away.
     let mut value = multiply(&base, &square, &modulus, inverse);
     for _ in 0..SQUARINGS {

@@ -122,30 +122,37 @@ fn verify_lanes<const LIMBS: usize, const PRODUCT: usize>(
     token: X64V4xToken,
     lanes: &mut [Lane<'_>],
 ) {
-    let zero = || [[0; LANES]; LIMBS];
-    let (mut base, mut modulus, mut square, mut expected) = (zero(), zero(), zero(), zero());
-    let mut inverse = [0; LANES];
+    let mut power = Power::EMPTY;
     for (number, lane) in lanes.iter().enumerate() {
-        let key = lane.key;
-        fill(&mut base, number, cut(lane.work.signature, LIMBS));
-        fill(&mut expected, number, cut(&lane.expected, LIMBS));
-        fill(&mut modulus, number, key.modulus.iter().copied());
-        fill(&mut square, number, key.square.iter().copied());
-        if let Some(inverse) = inverse.get_mut(number) {
-            *inverse = key.inverse;
-        }
+        put(
+            &mut power,
+            number,
+            lane.key,
+            lane.work.signature,
+            &lane.expected,
+        );
     }
-    let power = Power {
-        base: &base,
-        modulus: &modulus,
-        square: &square,
-        inverse: &inverse,
-        expected: &expected,
-    };
     let found = lanes::is_expected::<LIMBS, PRODUCT>(token, &power);
     for ((number, lane), is_expected) in lanes.iter_mut().enumerate().zip(found) {
         // RFC 8017, section 5.2.2, step 1: a number beyond the modulus is no signature.
-        *lane.place = is_expected && is_below(&base, &modulus, number);
+        *lane.place = is_expected && is_below(&power.base, &power.modulus, number);
+    }
+}
+
+/// Puts a signature under its key into a lane, beside what its power must equal; both in big-endian octets.
+fn put<const LIMBS: usize>(
+    power: &mut Power<LIMBS>,
+    lane: usize,
+    key: &LaneKey,
+    signature: &[u8],
+    expected: &[u8],
+) {
+    fill(&mut power.base, lane, cut(signature, LIMBS));
+    fill(&mut power.expected, lane, cut(expected, LIMBS));
+    fill(&mut power.modulus, lane, key.modulus.iter().copied());
+    fill(&mut power.square, lane, key.square.iter().copied());
+    if let Some(inverse) = power.inverse.get_mut(lane) {
+        *inverse = key.inverse;
     }
 }
 
@@ -200,29 +207,16 @@ mod tests {
         let Some(token) = lanes::detect() else {
             return true;
         };
-        let zero = || [[0; LANES]; LIMBS];
-        let (mut base, mut modulus, mut square, mut expected) = (zero(), zero(), zero(), zero());
-        let mut inverse = [0; LANES];
+        let mut power = Power::<LIMBS>::EMPTY;
         for (lane, (number, divisor)) in numbers.iter().enumerate() {
             let octets = |number: &BigUint| number.to_bytes_be();
             let key = LaneKey::new(&octets(divisor)).unwrap();
             assert_eq!(key.modulus.len(), LIMBS);
-            let power = number.modpow(&65_537_u32.into(), divisor);
+            let right = number.modpow(&65_537_u32.into(), divisor);
             // The odd lanes expect what is one off.
-            let wanted = if lane % 2 == 0 { power } else { power + 1_u32 };
-            fill(&mut base, lane, cut(&octets(number), LIMBS));
-            fill(&mut expected, lane, cut(&octets(&wanted), LIMBS));
-            fill(&mut modulus, lane, key.modulus.iter().copied());
-            fill(&mut square, lane, key.square.iter().copied());
-            inverse[lane] = key.inverse;
+            let wanted = if lane % 2 == 0 { right } else { right + 1_u32 };
+            put(&mut power, lane, &key, &octets(number), &octets(&wanted));
         }
-        let power = Power {
-            base: &base,
-            modulus: &modulus,
-            square: &square,
-            inverse: &inverse,
-            expected: &expected,
-        };
         lanes::is_expected::<LIMBS, PRODUCT>(token, &power)
             == [true, false, true, false, true, false, true, false]
     }
