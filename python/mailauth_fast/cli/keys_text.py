@@ -6,8 +6,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, Self
 
-from mailauth_fast.cli.progress import INTERVAL_SECONDS, duration, is_live, is_shown
-from mailauth_fast.cli.terminal import console, printable, say
+from mailauth_fast.cli.progress import INTERVAL_SECONDS, bar, duration, is_live, is_shown
+from mailauth_fast.cli.terminal import printable, say
 from mailauth_fast.store_rows import day
 
 if TYPE_CHECKING:
@@ -77,24 +77,9 @@ class KeyProgress:
 
 
 def _live(total: int) -> Progress:
-    from rich.progress import (  # noqa: PLC0415 - start-up time
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-    )
+    from rich.progress import MofNCompleteColumn, TimeElapsedColumn  # noqa: PLC0415 - start-up time
 
-    progress = Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=console(sys.stderr),
-        transient=True,
-    )
-    progress.add_task("looking for keys", total=total)
-    return progress
+    return bar("looking for keys", total, MofNCompleteColumn(), TimeElapsedColumn())
 
 
 def pace(outcomes: list[Outcome]) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Protocol
 
-    from rich.progress import Progress
+    from rich.progress import Progress, ProgressColumn
 
     class Watched(Protocol):
         """What progress needs to know of a run."""
@@ -192,21 +192,21 @@ class Lines:
 
 
 def _live(run: Watched) -> Progress:
-    from rich.progress import (  # noqa: PLC0415 - start-up time
-        BarColumn,
-        Progress,
-        TaskProgressColumn,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    from rich.progress import TaskProgressColumn, TimeRemainingColumn  # noqa: PLC0415 - start-up time
+
+    return bar("verifying", run.octets_total, TaskProgressColumn(), TimeRemainingColumn())
+
+
+def bar(task: str, total: int | None, *columns: ProgressColumn) -> Progress:
+    """Return a bar on standard error with one task, its description before, columns behind."""
+    from rich.progress import BarColumn, Progress, TextColumn  # noqa: PLC0415 - start-up time
 
     progress = Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
+        *columns,
         console=console(sys.stderr),
         transient=True,
     )
-    progress.add_task("verifying", total=run.octets_total)
+    progress.add_task(task, total=total)
     return progress
