@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use mailauth_archive::{Options, Progress, Sources};
 use mailauth_core::batch::{Account, Batch, TempErrors};
 use mailauth_core::evaluate::{Input, Now};
-use mailauth_core::verdict::Verdict;
+use mailauth_core::verdict::Row;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -41,7 +41,7 @@ pub(crate) struct ArchiveRun {
 /// Rows on their way out, cut where units end.
 struct RowStream {
     batch: Option<Batch>,
-    pending: Vec<Verdict>,
+    pending: Vec<Row>,
     /// Rows of the current unit that are out.
     given: usize,
 }
@@ -126,7 +126,7 @@ impl ArchiveRun {
     }
 
     /// The next rows, never of two units; empty at the end.
-    fn next_rows(&self, py: Python<'_>) -> PyResult<Vec<Verdict>> {
+    fn next_rows(&self, py: Python<'_>) -> PyResult<Vec<Row>> {
         let mut rows = self.rows();
         loop {
             // Whoever reads notes the end of a unit before it gives the first message behind it.

@@ -14,7 +14,7 @@ use mailauth_core::arc::{ArcVerdict, Sealer};
 use mailauth_core::author::Author;
 use mailauth_core::dkim::DkimVerdict;
 use mailauth_core::dmarc::DmarcVerdict;
-use mailauth_core::verdict::{EnvelopeRow, Verdict};
+use mailauth_core::verdict::{EnvelopeRow, Row};
 
 /// A named column of a table or struct.
 pub(crate) type Column = (&'static str, ArrayRef);
@@ -101,7 +101,7 @@ fn objects(
 }
 
 /// One batch of these rows.
-pub(crate) fn record_batch(rows: &[Verdict]) -> Result<RecordBatch, ArrowError> {
+pub(crate) fn record_batch(rows: &[Row]) -> Result<RecordBatch, ArrowError> {
     let each = || rows.iter();
     let columns = vec![
         text("id", each().map(|row| Some(&row.id))),
@@ -171,7 +171,7 @@ fn presence<O>(objects: &[Option<&O>]) -> Vec<bool> {
     objects.iter().map(Option::is_some).collect()
 }
 
-fn author(rows: &[Verdict]) -> Result<Column, ArrowError> {
+fn author(rows: &[Row]) -> Result<Column, ArrowError> {
     let authors: Vec<Option<&Author>> = rows.iter().map(|row| row.author.as_ref()).collect();
     let flags = authors.iter().map(|author| {
         author
@@ -215,7 +215,7 @@ fn author(rows: &[Verdict]) -> Result<Column, ArrowError> {
     object("author", columns, presence(&authors))
 }
 
-fn envelope(rows: &[Verdict]) -> Result<Column, ArrowError> {
+fn envelope(rows: &[Row]) -> Result<Column, ArrowError> {
     let each = || rows.iter().map(|row| &row.envelope);
     let source = |name, pick: fn(&EnvelopeRow) -> &'static str| {
         text(name, each().map(|row| Some(pick(row))))
@@ -242,7 +242,7 @@ fn envelope(rows: &[Verdict]) -> Result<Column, ArrowError> {
     object("envelope", columns, vec![true; rows.len()])
 }
 
-fn spf(rows: &[Verdict]) -> Result<Column, ArrowError> {
+fn spf(rows: &[Row]) -> Result<Column, ArrowError> {
     let spf: Vec<_> = rows.iter().map(|row| row.spf.as_ref()).collect();
     let columns = vec![
         text("result", of(&spf, |spf| Some(spf.result.as_str()))),
@@ -263,7 +263,7 @@ fn spf(rows: &[Verdict]) -> Result<Column, ArrowError> {
     object("spf", columns, presence(&spf))
 }
 
-fn spf_helo(rows: &[Verdict]) -> Result<Column, ArrowError> {
+fn spf_helo(rows: &[Row]) -> Result<Column, ArrowError> {
     let spf: Vec<_> = rows.iter().map(|row| row.spf_helo.as_ref()).collect();
     let columns = vec![
         text("result", of(&spf, |spf| Some(spf.result.as_str()))),
@@ -273,7 +273,7 @@ fn spf_helo(rows: &[Verdict]) -> Result<Column, ArrowError> {
     object("spf_helo", columns, presence(&spf))
 }
 
-fn dkim(rows: &[Verdict]) -> Result<Column, ArrowError> {
+fn dkim(rows: &[Row]) -> Result<Column, ArrowError> {
     let flat: Vec<&DkimVerdict> = rows.iter().flat_map(|row| &row.dkim).collect();
     let lengths = rows.iter().map(|row| row.dkim.len());
     objects("dkim", signature_columns(&flat)?, lengths)
@@ -367,7 +367,7 @@ pub(crate) fn signature_columns(signatures: &[&DkimVerdict]) -> Result<Vec<Colum
     ])
 }
 
-fn arc(rows: &[Verdict]) -> Result<Column, ArrowError> {
+fn arc(rows: &[Row]) -> Result<Column, ArrowError> {
     let chains: Vec<Option<&ArcVerdict>> = rows.iter().map(|row| row.arc.as_ref()).collect();
     let lengths = chains
         .iter()
@@ -405,7 +405,7 @@ fn arc(rows: &[Verdict]) -> Result<Column, ArrowError> {
 }
 
 #[expect(clippy::too_many_lines, reason = "a table: one column a line")]
-fn dmarc(rows: &[Verdict]) -> Result<Column, ArrowError> {
+fn dmarc(rows: &[Row]) -> Result<Column, ArrowError> {
     let dmarc: Vec<Option<&DmarcVerdict>> = rows.iter().map(|row| row.dmarc.as_ref()).collect();
     let uris = |pick: fn(&DmarcVerdict) -> &[String]| {
         dmarc
@@ -480,7 +480,7 @@ fn dmarc(rows: &[Verdict]) -> Result<Column, ArrowError> {
     object("dmarc", columns, presence(&dmarc))
 }
 
-fn disposition(rows: &[Verdict]) -> Result<Column, ArrowError> {
+fn disposition(rows: &[Row]) -> Result<Column, ArrowError> {
     let dispositions: Vec<_> = rows.iter().map(|row| row.disposition.as_ref()).collect();
     let columns = vec![
         text("action", of(&dispositions, |row| Some(row.action.as_str()))),

@@ -9,6 +9,7 @@ use mailauth_core::domain::Domain;
 use mailauth_core::evaluate::{Input, Now};
 use mailauth_core::explain::OctetsWanted;
 use mailauth_core::policy::{Policy, Rules};
+use mailauth_core::verdict::Row;
 use mailauth_core::{dmarc, spf};
 use mailauth_resolver::store::Recorder;
 use pyo3::prelude::*;
@@ -358,12 +359,7 @@ impl Engine {
     }
 
     /// The next rows of a batch; signals are handled while it waits. Empty at the end.
-    pub(crate) fn take(
-        &self,
-        py: Python<'_>,
-        batch: &Batch,
-        count: usize,
-    ) -> PyResult<Vec<mailauth_core::verdict::Verdict>> {
+    pub(crate) fn take(&self, py: Python<'_>, batch: &Batch, count: usize) -> PyResult<Vec<Row>> {
         loop {
             let taken = py.detach(|| batch.next_rows(count, PATIENCE));
             self.check_resolver()?;

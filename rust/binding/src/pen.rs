@@ -160,7 +160,12 @@ mod tests {
     use crate::rows::Rows;
 
     fn rows(id: &str) -> Arc<RowSet> {
-        Rows::new(vec![Verdict::failed(id.into(), 7, ErrorReason::Truncated)]).0
+        Rows::new(vec![Box::new(Verdict::failed(
+            id.into(),
+            7,
+            ErrorReason::Truncated,
+        ))])
+        .0
     }
 
     fn pen(path: &std::path::Path, is_writable: bool) -> Pen {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow_array::{Array, ArrayRef, RecordBatch, StructArray};
 use arrow_schema::{ArrowError, DataType, Field};
 use mailauth_core::pseudonym::{KEY_OCTET_MINIMUM, Pseudonyms};
-use mailauth_core::verdict::Verdict;
+use mailauth_core::verdict::{Row, Verdict};
 use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule};
@@ -24,7 +24,7 @@ use crate::shape::Shape;
 pub(crate) struct Rows(pub(crate) Arc<RowSet>);
 
 impl Rows {
-    pub(crate) fn new(rows: Vec<Verdict>) -> Self {
+    pub(crate) fn new(rows: Vec<Row>) -> Self {
         let columns = Mutex::default();
         Self(Arc::new(RowSet { rows, columns }))
     }
@@ -32,7 +32,7 @@ impl Rows {
 
 /// Rows and, once somebody asked for them, their columns: two files may take the same rows.
 pub(crate) struct RowSet {
-    rows: Vec<Verdict>,
+    rows: Vec<Row>,
     columns: Mutex<Option<RecordBatch>>,
 }
 
@@ -52,9 +52,9 @@ impl RowSet {
 }
 
 impl Deref for RowSet {
-    type Target = [Verdict];
+    type Target = [Row];
 
-    fn deref(&self) -> &[Verdict] {
+    fn deref(&self) -> &[Row] {
         &self.rows
     }
 }
@@ -114,7 +114,7 @@ impl Rows {
                 "the key of pseudonyms needs at least {KEY_OCTET_MINIMUM} octets"
             ))
         })?;
-        let replace = |row| pseudonyms.replace(row);
+        let replace = |row: &Row| Box::new(pseudonyms.replace(row));
         Ok(py.detach(|| Self::new(self.0.iter().map(replace).collect())))
     }
 
@@ -162,7 +162,7 @@ impl Rows {
 }
 
 /// One JSON object a line.
-pub(crate) fn json_lines(rows: &[Verdict], shape: Shape) -> Result<Vec<u8>, String> {
+pub(crate) fn json_lines(rows: &[Row], shape: Shape) -> Result<Vec<u8>, String> {
     let mut lines = Vec::with_capacity(rows.len() * 2048);
     if shape == Shape::Signatures {
         let batch = shape.batch(rows).map_err(|error| error.to_string())?;

@@ -8,7 +8,7 @@ use mailauth_core::author::Author;
 use mailauth_core::dkim::DkimVerdict;
 use mailauth_core::dmarc::DmarcVerdict;
 use mailauth_core::domain::Domain;
-use mailauth_core::verdict::Verdict;
+use mailauth_core::verdict::{Row, Verdict};
 
 use crate::columns::{batch_of, count, record_batch, signature_columns, text, time};
 
@@ -32,7 +32,7 @@ impl Shape {
     }
 
     /// The rows of these verdicts.
-    pub(crate) fn batch(self, rows: &[Verdict]) -> Result<RecordBatch, ArrowError> {
+    pub(crate) fn batch(self, rows: &[Row]) -> Result<RecordBatch, ArrowError> {
         match self {
             Self::Verdicts => record_batch(rows),
             Self::Signatures => signatures(rows),
@@ -54,8 +54,8 @@ struct Signature<'a> {
 
 /// One row a signature: which message and what DMARC says of it, the place in the header (0 = topmost), and all columns
 /// of the signature under the names they have in `dkim`.
-fn signatures(rows: &[Verdict]) -> Result<RecordBatch, ArrowError> {
-    let flat: Vec<Signature<'_>> = rows.iter().flat_map(signatures_of).collect();
+fn signatures(rows: &[Row]) -> Result<RecordBatch, ArrowError> {
+    let flat: Vec<Signature<'_>> = rows.iter().flat_map(|row| signatures_of(row)).collect();
     let verdicts: Vec<&DkimVerdict> = flat.iter().map(|row| row.verdict).collect();
     let each = || flat.iter().map(|row| row.message);
     let author = |pick: fn(&Author) -> Option<&Domain>| {

@@ -196,7 +196,7 @@ mod tests {
     use mailauth_core::verdict::{ErrorReason, Verdict};
 
     fn batch() -> RecordBatch {
-        let row = |id: &str| Verdict::failed(id.into(), 7, ErrorReason::Truncated);
+        let row = |id: &str| Box::new(Verdict::failed(id.into(), 7, ErrorReason::Truncated));
         record_batch(&[row("a:0"), row("a:7")]).unwrap()
     }
 

@@ -218,7 +218,9 @@ mod tests {
     #[test]
     fn rows_of_our_own_columns_give_id_and_error() {
         let failed = Verdict::failed("a:0".into(), 7, ErrorReason::Truncated);
-        let lines = json_lines(&record_batch(&[failed]).unwrap()).ok().unwrap();
+        let lines = json_lines(&record_batch(&[Box::new(failed)]).unwrap())
+            .ok()
+            .unwrap();
         let text = String::from_utf8(lines).unwrap();
         let objects = r#""spf":null,"spf_helo":null,"dkim":[],"arc":null,"dmarc":null"#;
         let expected =

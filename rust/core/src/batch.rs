@@ -22,7 +22,7 @@ use crate::dkim::{hash_work, proofs};
 use crate::dns::{Entry, Question, Run, RunView};
 use crate::engine::Engine;
 use crate::evaluate::{Examination, Input, Now};
-use crate::verdict::Verdict;
+use crate::verdict::Row;
 
 /// Octets of messages being examined or waiting for DNS; one larger message is still let in alone.
 const OCTETS_IN_FLIGHT: u64 = 128 << 20;
@@ -57,7 +57,7 @@ pub struct Batch {
 /// What [`Batch::next_rows`] found.
 pub enum Rows {
     /// The next rows in input order; fewer than asked for only at the end, empty when all have been taken.
-    Ready(Vec<Verdict>),
+    Ready(Vec<Row>),
     /// Nothing yet: call again.
     NotYet,
 }
@@ -261,7 +261,7 @@ impl Shared {
                     pinned: Vec::new(),
                     is_second: false,
                 }),
-                Err(row) => self.finish(vec![(index, octets, *row)]),
+                Err(row) => self.finish(vec![(index, octets, row)]),
             }
         }
         jobs
@@ -323,7 +323,7 @@ impl Shared {
         }
     }
 
-    fn finish(&self, rows: Vec<(u64, u64, Verdict)>) {
+    fn finish(&self, rows: Vec<(u64, u64, Row)>) {
         if rows.is_empty() {
             return;
         }

@@ -9,7 +9,7 @@ use crate::batch::{Batch, TempErrors, lock};
 use crate::dns::{Answer, Cache, Claim, Deliver, Entry, Lookup, Question, Resolver, Run, RunView};
 use crate::evaluate::{Examination, Input, Now};
 use crate::policy::Policy;
-use crate::verdict::Verdict;
+use crate::verdict::Row;
 
 /// How often whoever waits looks whether a stale answer will do.
 const RELIEF_INTERVAL: Duration = Duration::from_millis(100);
@@ -37,9 +37,9 @@ impl Engine {
     }
 
     /// Verifies one message on this thread.
-    pub fn verify(&self, input: Input, now: Now) -> Verdict {
+    pub fn verify(&self, input: Input, now: Now) -> Row {
         match Examination::begin(input, now, &self.policy) {
-            Err(row) => *row,
+            Err(row) => row,
             Ok(mut examination) => self.resolve(|view| examination.evaluate(view, &self.policy)),
         }
     }

@@ -17,7 +17,7 @@ use crate::envelope::Envelope;
 use crate::message::{MESSAGE_OCTET_LIMIT, Message, Repair};
 use crate::policy::Policy;
 use crate::reason::LimitWord;
-use crate::verdict::{EnvelopeRow, ErrorReason, Source, Verdict};
+use crate::verdict::{EnvelopeRow, ErrorReason, Row, Source, Verdict};
 use crate::{authentication_results, author, crypto, disposition, dmarc, header_facts, spf, trace};
 
 /// What time a message is judged by.
@@ -93,7 +93,7 @@ impl Examination {
     ///
     /// # Errors
     /// The finished row when there is nothing to examine.
-    pub fn begin(input: Input, now: Now, policy: &Policy) -> Result<Self, Box<Verdict>> {
+    pub fn begin(input: Input, now: Now, policy: &Policy) -> Result<Self, Row> {
         let octets = match input.octets {
             Ok(octets) => octets,
             Err(error) => return Err(Box::new(Verdict::failed(input.id, input.size, error))),
@@ -174,11 +174,7 @@ impl Examination {
     ///
     /// # Errors
     /// The missing questions, never empty.
-    pub fn evaluate(
-        &mut self,
-        lookup: &dyn Lookup,
-        policy: &Policy,
-    ) -> Result<Verdict, Vec<Question>> {
+    pub fn evaluate(&mut self, lookup: &dyn Lookup, policy: &Policy) -> Result<Row, Vec<Question>> {
         let dated = self.dated(lookup);
         let answers = Answers::new(&dated);
         let verdict = self
@@ -222,7 +218,7 @@ impl Examination {
         &mut self,
         answers: &Answers<'_>,
         policy: &Policy,
-    ) -> Result<Verdict, Pending> {
+    ) -> Result<Row, Pending> {
         let policy = &*policy.of_day(self.judged_at);
         let (judged_at, author) = (self.judged_at, self.author.domain.as_ref());
         let dkim = self.stored.dkim(answers, policy, judged_at, author);
@@ -315,11 +311,11 @@ impl Examination {
         spf: spf::SpfVerdict,
         spf_helo: spf::SpfHeloVerdict,
         dmarc: dmarc::DmarcVerdict,
-    ) -> Verdict {
+    ) -> Row {
         let limits = self.limits(&evidence, &spf, &spf_helo, &dmarc);
         let message = &self.stored.message;
         let organizational_domain = dmarc.organizational_domain.clone();
-        let mut verdict = Verdict {
+        let mut verdict = Box::new(Verdict {
             id: String::new(),
             size: self.size,
             message_id: header_facts::message_id(message),
@@ -345,7 +341,7 @@ impl Examination {
             authentication_results: None,
             repairs: Vec::new(),
             dns_questions: 0,
-        };
+        });
         // What has a temperror may be judged again; any other row is the last of its message and may take all.
         let (id, author, envelope) = if verdict.has_temperror() {
             let kept = (&self.id, &self.author, &self.envelope);

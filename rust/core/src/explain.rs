@@ -10,7 +10,7 @@ use crate::dns::{Answers, Entry, Lookup, Outcome, Pending, Question, RecordData,
 use crate::engine::Engine;
 use crate::evaluate::{Examination, Input, Now};
 use crate::policy::{Policy, QUESTION_LIMIT};
-use crate::verdict::Verdict;
+use crate::verdict::Row;
 
 /// Which octets an explanation holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,11 +27,11 @@ pub enum OctetsWanted {
 #[derive(Clone, Debug, Serialize)]
 pub struct Explanation {
     /// The verdict itself.
-    pub verdict: Verdict,
+    pub verdict: Row,
     /// The DNS answers it rests on, in the order in which the checks asked.
     pub answers: Vec<UsedAnswer>,
     /// What each of the other policies says, in their order.
-    pub others: Vec<Verdict>,
+    pub others: Vec<Row>,
     /// What the signatures signed, on request.
     #[serde(skip)]
     pub octets: Vec<SignedOctets>,
@@ -65,7 +65,7 @@ pub struct UsedAnswer {
 struct View<'a> {
     examination: Examination,
     policy: &'a Policy,
-    finished: Option<(Verdict, Vec<UsedAnswer>)>,
+    finished: Option<(Row, Vec<UsedAnswer>)>,
 }
 
 impl Engine {
@@ -86,7 +86,7 @@ impl Engine {
                     finished: None,
                 }),
                 // A message without octets has no verdict under any policy.
-                Err(row) => return Explanation::without_verdict(*row),
+                Err(row) => return Explanation::without_verdict(row),
             }
         }
         let mut finished = self
@@ -111,7 +111,7 @@ impl Engine {
 }
 
 impl Explanation {
-    fn without_verdict(row: Verdict) -> Self {
+    fn without_verdict(row: Row) -> Self {
         Self {
             verdict: row,
             answers: Vec::new(),
@@ -125,7 +125,7 @@ impl Explanation {
 fn evaluate(
     views: &mut [View<'_>],
     lookup: &dyn Lookup,
-) -> Result<Vec<(Verdict, Vec<UsedAnswer>)>, Vec<Question>> {
+) -> Result<Vec<(Row, Vec<UsedAnswer>)>, Vec<Question>> {
     let mut missing = Vec::new();
     for view in views.iter_mut().filter(|view| view.finished.is_none()) {
         let dated = view.examination.dated(lookup);

@@ -55,6 +55,10 @@ pub struct Verdict {
     pub dns_questions: u64,
 }
 
+/// A verdict in its place among others: rows are handed on from worker to queue to whoever takes them, so that only
+/// their addresses move.
+pub type Row = Box<Verdict>;
+
 /// The envelope as the verdict shows it.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct EnvelopeRow {

@@ -8,10 +8,10 @@ use super::Shared;
 use super::again::{SecondClaim, SecondView, is_passing};
 use super::state::{Held, Job, Parked};
 use crate::dns::{Answer, Claim, Entry, Question};
-use crate::verdict::Verdict;
+use crate::verdict::{Row, Verdict};
 
 impl Shared {
-    pub(super) fn evaluate(&self, job: &mut Job) -> Result<Verdict, Vec<Question>> {
+    pub(super) fn evaluate(&self, job: &mut Job) -> Result<Row, Vec<Question>> {
         let view = self.view(&job.pinned);
         if !job.is_second {
             return job.examination.evaluate(&view, &self.engine.policy);
@@ -24,7 +24,7 @@ impl Shared {
     }
 
     /// The row that leaves; `None` when the message is held back until its questions were asked again.
-    pub(super) fn reconsider(&self, mut job: Job, row: Verdict) -> Option<(Job, Verdict)> {
+    pub(super) fn reconsider(&self, mut job: Job, row: Row) -> Option<(Job, Row)> {
         if job.is_second {
             self.note_second(&row);
             return Some((job, row));
@@ -51,7 +51,7 @@ impl Shared {
     }
 
     /// Holds a message back within the bounds; beyond them its row stays as it is.
-    fn hold(&self, mut held: Held) -> Option<(Job, Verdict)> {
+    fn hold(&self, mut held: Held) -> Option<(Job, Row)> {
         let known = self.second.len();
         let mut state = self.lock();
         let questions = state.held_questions.saturating_add(held.missing.len());

@@ -8,7 +8,7 @@ use super::again::Bounds;
 use super::{OCTETS_IN_FLIGHT, ROWS_IN_FLIGHT, ROWS_WAITING};
 use crate::dns::{Entry, Question};
 use crate::evaluate::Examination;
-use crate::verdict::Verdict;
+use crate::verdict::Row;
 
 /// A message under examination and its place in the order.
 pub(super) struct Job {
@@ -23,7 +23,7 @@ pub(super) struct Job {
 /// A message with a temperror, and what is to be asked again for it.
 pub(super) struct Held {
     pub(super) job: Job,
-    pub(super) row: Verdict,
+    pub(super) row: Row,
     pub(super) missing: Vec<Question>,
 }
 
@@ -37,7 +37,7 @@ pub(super) struct State {
     pub(super) ready: Vec<Job>,
     pub(super) parked: HashMap<u64, Parked>,
     /// Rows from `first_row` on; `None` = not finished.
-    pub(super) finished: VecDeque<Option<Verdict>>,
+    pub(super) finished: VecDeque<Option<Row>>,
     pub(super) first_row: u64,
     /// Rows at the front that are finished.
     pub(super) served: usize,
@@ -106,7 +106,7 @@ impl State {
         first
     }
 
-    pub(super) fn finish(&mut self, index: u64, octets: u64, row: Verdict) {
+    pub(super) fn finish(&mut self, index: u64, octets: u64, row: Row) {
         let place = usize::try_from(index - self.first_row).unwrap_or(usize::MAX);
         if let Some(slot) = self.finished.get_mut(place) {
             *slot = Some(row);
@@ -118,7 +118,7 @@ impl State {
         }
     }
 
-    pub(super) fn take_rows(&mut self, count: usize) -> Vec<Verdict> {
+    pub(super) fn take_rows(&mut self, count: usize) -> Vec<Row> {
         let count = count.min(self.served);
         self.first_row += u64::try_from(count).unwrap_or_default();
         self.served -= count;

@@ -48,7 +48,7 @@ impl Resolver for Fickle {
 }
 
 struct Ran {
-    rows: Vec<Verdict>,
+    rows: Vec<Row>,
     figures: Figures,
     resolver: Arc<Fickle>,
 }

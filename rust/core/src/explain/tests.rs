@@ -65,9 +65,9 @@ fn the_verdict_is_that_of_verify_and_no_question_is_asked_twice() {
     distinct.dedup();
     assert_eq!(distinct.len(), asked.len());
     let alone = engine.verify(input, Now::At(2_000));
-    let json = |verdict: &Verdict| serde_json::to_value(verdict).unwrap();
+    let json = |verdict: &Row| serde_json::to_value(verdict).unwrap();
     assert_eq!(json(&found.verdict), json(&alone));
-    let rules = |verdict: &Verdict| verdict.dmarc.as_ref().unwrap().rules;
+    let rules = |verdict: &Row| verdict.dmarc.as_ref().unwrap().rules;
     let others: Vec<Rules> = found.others.iter().map(rules).collect();
     assert_eq!(others, [Rules::Rfc7489, Rules::Rfc9989]);
     assert!(found.octets.is_empty());

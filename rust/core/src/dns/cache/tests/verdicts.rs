@@ -9,7 +9,7 @@ use crate::dns::{Deliver, Resolver};
 use crate::engine::Engine;
 use crate::envelope::Envelope;
 use crate::evaluate::{Input, Now};
-use crate::verdict::Verdict;
+use crate::verdict::{Row, Verdict};
 
 /// One DMARC record at every name, or silence; counts the questions.
 #[derive(Default)]
@@ -49,7 +49,7 @@ fn bench(change: impl FnOnce(&mut CacheSettings)) -> Bench {
 }
 
 impl Bench {
-    fn verify(&self) -> Verdict {
+    fn verify(&self) -> Row {
         let octets = Bytes::from_static(b"From: a@a.example\r\n\r\n");
         let envelope = Envelope {
             client_ip: Some("192.0.2.1".parse().unwrap()),
