@@ -251,7 +251,14 @@ impl Shared {
         drop(state);
         self.work.notify_all();
         let mut jobs = Vec::with_capacity(inputs.len());
-        for (index, input) in (first..).zip(inputs) {
+        let mut inputs = inputs.into_iter();
+        for index in first.. {
+            let Some(input) = inputs.next() else {
+                break;
+            };
+            if let Some(next) = inputs.as_slice().first() {
+                next.expect();
+            }
             let octets = input.size;
             match Examination::begin(input, self.now, self.engine.policy()) {
                 Ok(examination) => jobs.push(Job {
