@@ -68,16 +68,16 @@ pub(super) fn is_expected<const LIMBS: usize, const PRODUCT: usize>(
     power: &Power<LIMBS>,
 ) -> [bool; LANES] {
     const { assert!(PRODUCT == 2 * LIMBS && LIMBS.is_multiple_of(2)) };
-    let [base, modulus, square, expected] =
+    let [base, modulus, square_of_radix, expected] =
         [&power.base, &power.modulus, &power.square, &power.expected]
             .map(|columns| numbers(columns));
     let inverse = _mm512_loadu_epi64(&power.inverse);
     // Montgomery's form carries a factor 2^(52 LIMBS); the last multiplication by the plain base takes it away.
-    let mut value = multiply(&base, &square, &modulus, inverse);
+    let mut value = multiply::<LIMBS, PRODUCT>(&base, &square_of_radix, &modulus, inverse);
     for _ in 0..SQUARINGS {
-        value = self_product::<LIMBS, PRODUCT>(&value, &modulus, inverse);
+        value = square::<LIMBS, PRODUCT>(&value, &modulus, inverse);
     }
-    let value = multiply(&value, &base, &modulus, inverse);
+    let value = multiply::<LIMBS, PRODUCT>(&value, &base, &modulus, inverse);
     // The result lies below twice the modulus, and both forms of it mean the same number.
     let beyond = sum(&expected, &modulus);
     let (one, other) = (differences(&value, &expected), differences(&value, &beyond));
@@ -151,111 +151,87 @@ fn differences<const LIMBS: usize>(one: &Numbers<LIMBS>, other: &Numbers<LIMBS>)
 }
 
 /// one * other / 2^(52 LIMBS), modulo the modulus and below twice of it when both factors are.
-///
-/// A limb of the sum takes at most four products below 2^52 in each of its rows, so that it stays below 2^61 with
-/// up to 128 limbs and carries can wait for the end.
 #[rite(v4x, import_intrinsics)]
-fn multiply<const LIMBS: usize>(
+fn multiply<const LIMBS: usize, const PRODUCT: usize>(
     one: &Numbers<LIMBS>,
     other: &Numbers<LIMBS>,
     modulus: &Numbers<LIMBS>,
     inverse: __m512i,
 ) -> Numbers<LIMBS> {
-    let mut sum = [_mm512_setzero_si512(); LIMBS];
-    for &limb in one {
-        let lowest = add_low(sum[0], limb, other[0]);
-        let factor = add_low(_mm512_setzero_si512(), lowest, inverse);
-        let carry = carry_of(add_low(lowest, factor, modulus[0]));
-        // The lowest limb is a multiple of 2^52 now: everything moves down by one place.
-        for place in 1..LIMBS {
-            let column = add_low(sum[place], limb, other[place]);
-            let column = add_low(column, factor, modulus[place]);
-            let column = add_high(column, limb, other[place - 1]);
-            sum[place - 1] = add_high(column, factor, modulus[place - 1]);
-        }
-        let column = add_high(_mm512_setzero_si512(), limb, other[LIMBS - 1]);
-        sum[LIMBS - 1] = add_high(column, factor, modulus[LIMBS - 1]);
-        sum[0] = add(sum[0], carry);
+    let mut product = [_mm512_setzero_si512(); PRODUCT];
+    for (pair, &[first, second]) in one.as_chunks().0.iter().enumerate() {
+        add_two_rows(&mut product[2 * pair..], first, second, other);
     }
-    settle(&mut sum);
-    sum
+    reduce(&mut product, modulus, inverse)
 }
 
 /// As [`multiply`] by itself, with half of the products.
 #[rite(v4x, import_intrinsics)]
-fn self_product<const LIMBS: usize, const PRODUCT: usize>(
+fn square<const LIMBS: usize, const PRODUCT: usize>(
     number: &Numbers<LIMBS>,
     modulus: &Numbers<LIMBS>,
     inverse: __m512i,
 ) -> Numbers<LIMBS> {
-    let mut product = mixed_products::<LIMBS, PRODUCT>(number);
-    for (place, &limb) in number.iter().enumerate() {
-        let (low, high) = (2 * place, 2 * place + 1);
-        let double = |column| add(column, column);
-        product[low] = add_low(double(product[low]), limb, limb);
-        product[high] = add_high(double(product[high]), limb, limb);
-    }
-    reduce(&mut product, modulus, inverse);
-    let mut result = std::array::from_fn(|place| product[LIMBS + place]);
-    settle(&mut result);
-    result
-}
-
-/// The sum of all products of two different limbs, each pair once, column by column.
-#[rite(v4x, import_intrinsics)]
-fn mixed_products<const LIMBS: usize, const PRODUCT: usize>(
-    number: &Numbers<LIMBS>,
-) -> Numbers<PRODUCT> {
     let mut product = [_mm512_setzero_si512(); PRODUCT];
-    // What the column before left for this one; two sums each, so that neither waits for the other.
-    let mut next = _mm512_setzero_si512();
-    for column in 1..PRODUCT - 2 {
-        let first = column.saturating_sub(LIMBS - 1);
-        let pairs = column.div_ceil(2) - first;
-        let mut sums = [
-            (next, _mm512_setzero_si512()),
-            (_mm512_setzero_si512(), _mm512_setzero_si512()),
-        ];
-        for pair in 0..pairs {
-            let (one, other) = (number[first + pair], number[column - first - pair]);
-            let (low, high) = &mut sums[pair % 2];
-            *low = add_low(*low, one, other);
-            *high = add_high(*high, one, other);
-        }
-        product[column] = add(sums[0].0, sums[1].0);
-        next = add(sums[0].1, sums[1].1);
+    // Every product of two different limbs, once.
+    for (pair, &[first, second]) in number.as_chunks().0.iter().enumerate() {
+        let (low, high) = (4 * pair + 1, 4 * pair + 2);
+        product[low] = add_low(product[low], first, second);
+        product[high] = add_high(product[high], first, second);
+        add_two_rows(&mut product[high..], first, second, &number[2 * pair + 2..]);
     }
-    product[PRODUCT - 2] = next;
-    product
+    for (columns, &limb) in product.as_chunks_mut().0.iter_mut().zip(number) {
+        let [low, high] = columns;
+        *low = add_low(add(*low, *low), limb, limb);
+        *high = add_high(add(*high, *high), limb, limb);
+    }
+    reduce(&mut product, modulus, inverse)
 }
 
-/// Adds multiples of the modulus until the lower half is a multiple of 2^(52 LIMBS), two rows at a time; what it
-/// carries arrives in the upper half.
+/// sum + (first + 2^52 second) * number: two rows of products at a time, so that a column is loaded once for four.
+///
+/// A column takes at most four products below 2^52 of each limb in all, so that it stays below 2^61 with up to 128
+/// limbs and carries can wait for the end.
+#[rite(v4x, import_intrinsics)]
+fn add_two_rows(sum: &mut [__m512i], first: __m512i, second: __m512i, number: &[__m512i]) {
+    let ([lowest, above, ..], [.., below, highest]) = (number, number) else {
+        // The last two limbs of a square have nobody beside them.
+        return;
+    };
+    let count = number.len();
+    sum[0] = add_low(sum[0], first, *lowest);
+    let column = add_low(add_high(sum[1], first, *lowest), first, *above);
+    sum[1] = add_low(column, second, *lowest);
+    for (column, limbs) in sum[2..count].iter_mut().zip(number.windows(3)) {
+        let low = add_low(add_high(*column, first, limbs[1]), first, limbs[2]);
+        *column = add_low(add_high(low, second, limbs[0]), second, limbs[1]);
+    }
+    let column = add_low(add_high(sum[count], first, *highest), second, *highest);
+    sum[count] = add_high(column, second, *below);
+    sum[count + 1] = add_high(sum[count + 1], second, *highest);
+}
+
+/// product / 2^(52 LIMBS), modulo the modulus: adds multiples of it until the lower half is zero.
 #[rite(v4x, import_intrinsics)]
 fn reduce<const LIMBS: usize, const PRODUCT: usize>(
     product: &mut Numbers<PRODUCT>,
     modulus: &Numbers<LIMBS>,
     inverse: __m512i,
-) {
+) -> Numbers<LIMBS> {
+    let zero = _mm512_setzero_si512();
     for row in (0..LIMBS).step_by(2) {
-        let first = add_low(_mm512_setzero_si512(), product[row], inverse);
-        let carry = carry_of(add_low(product[row], first, modulus[0]));
-        let column = add_low(product[row + 1], first, modulus[1]);
-        let column = add(add_high(column, first, modulus[0]), carry);
-        let second = add_low(_mm512_setzero_si512(), column, inverse);
+        let rest = &mut product[row..];
+        let first = add_low(zero, rest[0], inverse);
+        let carry = carry_of(add_low(rest[0], first, modulus[0]));
+        let column = add_high(add_low(rest[1], first, modulus[1]), first, modulus[0]);
+        let column = add(column, carry);
+        let second = add_low(zero, column, inverse);
+        // Both columns are multiples of 2^52 now: what they carry is all that is left of them.
         let carry = carry_of(add_low(column, second, modulus[0]));
-        for place in 2..LIMBS {
-            let column = add_low(product[row + place], first, modulus[place]);
-            let column = add_high(column, first, modulus[place - 1]);
-            let column = add_low(column, second, modulus[place - 1]);
-            product[row + place] = add_high(column, second, modulus[place - 2]);
-        }
-        let (last, column) = (LIMBS - 1, product[row + LIMBS]);
-        let column = add_high(column, first, modulus[last]);
-        let column = add_low(column, second, modulus[last]);
-        product[row + LIMBS] = add_high(column, second, modulus[last - 1]);
-        let above = row + LIMBS + 1;
-        product[above] = add_high(product[above], second, modulus[last]);
-        product[row + 2] = add(product[row + 2], carry);
+        add_two_rows(rest, first, second, modulus);
+        rest[2] = add(rest[2], carry);
     }
+    let mut result = std::array::from_fn(|place| product[LIMBS + place]);
+    settle(&mut result);
+    result
 }
