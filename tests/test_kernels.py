@@ -152,7 +152,7 @@ def test_the_stages_of_a_message_are_told_apart() -> None:
     seconds = _core.kernels.stage_seconds(letters, 1)
     assert set(seconds) == {"parse", "canonicalize", "hash"}
     assert min(seconds.values()) > 0
-    for path in ("library", "portable"):
+    for path in ("library", "portable", _core.sha256_path()):
         assert _core.kernels.hash_seconds(letters, path, 2) > 0
         assert _core.kernels.hash_seconds([], path, 2) >= 0
     assert _core.kernels.stage_seconds([], 1) == dict.fromkeys(seconds, 0)

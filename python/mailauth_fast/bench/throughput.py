@@ -50,7 +50,7 @@ class Figures:
 
     Attributes:
         one_stream: GB/s of aws-lc's SHA-256, one stream.
-        own_stream: GB/s of the engine's hash path over two buffers.
+        own_stream: GB/s of the engine's hash path over as many buffers as it has lanes.
         memory: CPU seconds of the stages of DKIM alone, octets in memory, one core.
         memory_whole: those of the whole: less than the sum where stages cost more apart.
         disk: likewise of everything, mbox in, Parquet out.

@@ -30,10 +30,12 @@ const OCTETS_IN_FLIGHT: u64 = 128 << 20;
 const ROWS_IN_FLIGHT: usize = 16_384;
 /// Finished rows that wait to be taken: when whoever takes them is slow, reading waits, and memory stays flat.
 const ROWS_WAITING: usize = 4_096;
-/// Messages that a worker takes at once, so that the locks are not taken for each of them.
-const CHUNK_MESSAGES: usize = 32;
+/// Messages that a worker takes at once: what is hashed and verified in lanes fills them nearly always then.
+const CHUNK_MESSAGES: usize = 96;
 /// Octets that a worker takes at once.
-const CHUNK_OCTETS: u64 = 512 << 10;
+const CHUNK_OCTETS: u64 = 1536 << 10;
+/// Messages that a worker takes at least while there are as many: smaller chunks leave lanes empty.
+const CHUNK_MINIMUM: usize = 16;
 
 /// A fault of ours: a worker panicked. Carries what it said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,8 +83,10 @@ impl Batch {
         workers: usize,
         bounds: Option<Bounds>,
     ) -> Self {
+        let workers = workers.max(1);
         let shared = Arc::new(Shared {
             engine: Arc::clone(engine),
+            workers,
             run: engine.cache.begin_run(),
             now,
             source: Mutex::new(source),
@@ -99,7 +103,7 @@ impl Batch {
             let shared = Arc::clone(&shared);
             std::thread::spawn(move || shared.work())
         };
-        let threads = (0..workers.max(1)).map(spawn).collect();
+        let threads = (0..workers).map(spawn).collect();
         Self { shared, threads }
     }
 
@@ -152,6 +156,7 @@ impl Drop for Batch {
 
 struct Shared {
     engine: Arc<Engine>,
+    workers: usize,
     run: Run,
     now: Now,
     source: Mutex<Box<dyn Iterator<Item = Input> + Send>>,
@@ -234,7 +239,8 @@ impl Shared {
         let (mut inputs, mut octets, mut is_done) = (Vec::with_capacity(CHUNK_MESSAGES), 0, false);
         {
             let mut source = lock(&self.source);
-            while inputs.len() < CHUNK_MESSAGES && octets < CHUNK_OCTETS {
+            let count = self.chunk(source.size_hint().1);
+            while inputs.len() < count && octets < CHUNK_OCTETS {
                 let Some(input) = source.next() else {
                     is_done = true;
                     break;
@@ -272,6 +278,12 @@ impl Shared {
             }
         }
         jobs
+    }
+
+    /// Messages that a worker takes next of those that are left: near the end less, so that all workers end together.
+    fn chunk(&self, left: Option<usize>) -> usize {
+        let share = left.map_or(CHUNK_MESSAGES, |left| left.div_ceil(2 * self.workers));
+        share.clamp(CHUNK_MINIMUM, CHUNK_MESSAGES)
     }
 
     fn examine(self: &Arc<Self>, mut jobs: Vec<Job>) {

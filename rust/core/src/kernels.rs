@@ -96,7 +96,7 @@ pub fn body_hashes(bodies: &[&[u8]], is_relaxed: bool) -> Vec<[u8; 32]> {
 }
 
 /// Bodies hashed at once, as a batch takes messages.
-const BODIES_TOGETHER: usize = 32;
+const BODIES_TOGETHER: usize = 64;
 
 /// A `base64string` (RFC 6376 §2.10).
 pub fn decode_base64(text: &[u8]) -> Option<Vec<u8>> {

@@ -26,7 +26,7 @@ pub(crate) const ROUND_CONSTANTS: [[u32; 4]; 16] = [
 ];
 
 /// The state before the first block (FIPS 180-4 §5.3.3).
-const INITIAL: State = [
+pub(crate) const INITIAL: State = [
     0x6a09_e667,
     0xbb67_ae85,
     0x3c6e_f372,
@@ -51,11 +51,11 @@ impl Compression {
         match path {
             Path::Portable => Self::Portable,
             #[cfg(target_arch = "x86_64")]
-            Path::OneLane | Path::TwoLanes => {
+            Path::OneLane | Path::TwoLanes | Path::SixteenLanes => {
                 ShaInstructions::detect().map_or(Self::Portable, Self::Sha)
             }
             #[cfg(not(target_arch = "x86_64"))]
-            Path::OneLane | Path::TwoLanes => Self::Portable,
+            Path::OneLane | Path::TwoLanes | Path::SixteenLanes => Self::Portable,
         }
     }
 
@@ -68,19 +68,22 @@ impl Compression {
         }
     }
 
-    /// The digest that a state is after the last block (FIPS 180-4 §6.2.2).
-    pub(crate) fn digest(self, state: State) -> [u8; 32] {
-        let state = match self {
+    /// The words a to h in the order that this compression keeps them.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn ordered(self, state: State) -> State {
+        match self {
             Self::Portable => state,
-            #[cfg(target_arch = "x86_64")]
-            Self::Sha(_) => ShaInstructions::plain(state),
-        };
-        let mut digest = [0; 32];
-        let (words, _) = digest.as_chunks_mut();
-        for (octets, word) in words.iter_mut().zip(state) {
-            *octets = word.to_be_bytes();
+            Self::Sha(_) => ShaInstructions::ordered(state),
         }
-        digest
+    }
+
+    /// The digest that a state is after the last block.
+    pub(crate) fn digest(self, state: State) -> [u8; 32] {
+        match self {
+            Self::Portable => digest(state),
+            #[cfg(target_arch = "x86_64")]
+            Self::Sha(_) => digest(ShaInstructions::plain(state)),
+        }
     }
 
     /// Compresses blocks into a state.
@@ -111,4 +114,14 @@ impl Compression {
         }
         count
     }
+}
+
+/// The digest that the words a to h are after the last block (FIPS 180-4 §6.2.2).
+pub(crate) fn digest(state: State) -> [u8; 32] {
+    let mut digest = [0; 32];
+    let (words, _) = digest.as_chunks_mut();
+    for (octets, word) in words.iter_mut().zip(state) {
+        *octets = word.to_be_bytes();
+    }
+    digest
 }

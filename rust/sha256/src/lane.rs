@@ -1,14 +1,16 @@
 //! One stream on its way to a digest: what is not a whole block yet, the length, the padding (FIPS 180-4 §5.1.1).
 
 use crate::compression::{Block, Compression, State};
-use crate::schedule::Source;
+use crate::schedule::{SLACK, Source};
 
 /// Octets of a block.
 const BLOCK: usize = 64;
-/// Blocks that short pieces are gathered into before they are compressed: fewer calls of the compression.
-const GATHERED: usize = 4;
+/// Blocks that pieces are gathered into before they are compressed: fewer calls of the compression.
+const GATHERED: usize = 16;
 /// Octets of `GATHERED`.
 const FULL: usize = GATHERED * BLOCK;
+/// What a source may write into at once: `FULL` octets and what it needs to leave none of them free.
+const ROOM: usize = FULL + SLACK;
 /// A piece this long is compressed where it lies; to copy a shorter one is cheaper than to compress it by itself.
 const LONG: usize = 2 * BLOCK;
 
@@ -16,8 +18,8 @@ const LONG: usize = 2 * BLOCK;
 #[derive(Clone)]
 pub(crate) struct Lane {
     state: State,
-    /// One block more than is gathered, for the padding.
-    buffer: [Block; GATHERED + 1],
+    /// The room of a source, and two blocks more for the padding.
+    buffer: [Block; ROOM / BLOCK + 2],
     /// Blocks of the buffer that are compressed.
     taken: usize,
     /// Octets in the buffer, from its start; those of `taken` are among them.
@@ -31,7 +33,7 @@ impl Lane {
     pub(crate) fn new(compression: Compression) -> Self {
         Self {
             state: compression.initial(),
-            buffer: [[0; BLOCK]; GATHERED + 1],
+            buffer: [[0; BLOCK]; ROOM / BLOCK + 2],
             taken: 0,
             filled: 0,
             length: 0,
@@ -95,6 +97,48 @@ impl Lane {
         }
     }
 
+    /// Gathers until the buffer is full or the source has ended, the padding included; false when all is compressed.
+    pub(crate) fn fill(&mut self, source: &mut impl Source) -> bool {
+        self.move_to_front();
+        while self.filled < FULL && !self.is_padded {
+            let room = self.buffer.as_flattened_mut().get_mut(self.filled..ROOM);
+            let count = source.fill(room.unwrap_or_default());
+            self.filled += count;
+            self.length += count as u64;
+            if count == 0 {
+                self.pad();
+            }
+        }
+        self.has_whole_block()
+    }
+
+    /// The blocks that are gathered and not taken yet.
+    pub(crate) fn blocks(&self) -> &[Block] {
+        let whole = self.filled / BLOCK;
+        self.buffer.get(self.taken..whole).unwrap_or_default()
+    }
+
+    /// Puts aside gathered blocks that are compressed.
+    pub(crate) fn take_gathered(&mut self, count: usize) {
+        self.taken += count;
+    }
+
+    /// Goes on from a state that was compressed elsewhere.
+    pub(crate) fn resume(&mut self, state: State) {
+        self.state = state;
+    }
+
+    /// Moves what is not taken to the front of the buffer.
+    #[inline]
+    fn move_to_front(&mut self) {
+        if self.taken > 0 {
+            let rest = self.taken * BLOCK..self.filled;
+            self.filled = rest.len();
+            self.taken = 0;
+            self.buffer.as_flattened_mut().copy_within(rest, 0);
+        }
+    }
+
     /// The state, and the whole blocks that are ready: those of the buffer first, else those of the piece.
     #[inline]
     pub(crate) fn ready<'a>(&'a mut self, piece: &'a [u8]) -> (&'a mut State, &'a [Block]) {
@@ -116,10 +160,7 @@ impl Lane {
         }
         self.taken += count;
         if !self.has_whole_block() {
-            let rest = self.taken * BLOCK..self.filled;
-            self.filled = rest.len();
-            self.taken = 0;
-            self.buffer.as_flattened_mut().copy_within(rest, 0);
+            self.move_to_front();
         }
     }
 
@@ -137,7 +178,7 @@ impl Lane {
         self.taken < self.filled / BLOCK
     }
 
-    /// A one, zeros, the length in bits (FIPS 180-4 §5.1.1); `gather` leaves the room of a block.
+    /// A one, zeros, the length in bits (FIPS 180-4 §5.1.1); the buffer has room for them.
     fn pad(&mut self) {
         let bits = (self.length * 8).to_be_bytes();
         let end = (self.filled + 1 + bits.len()).next_multiple_of(BLOCK);

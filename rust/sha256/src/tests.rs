@@ -171,8 +171,11 @@ fn a_path_is_named_and_read_alike() {
 fn the_detected_path_is_there_and_the_fastest() {
     assert!(Path::Portable.is_available());
     assert!(Path::detect().is_available());
+    let mut available = Path::ALL.into_iter().filter(|path| path.is_available());
+    // One lane is never better than two.
+    assert_eq!(available.next_back(), Some(Path::detect()));
     assert_eq!(
-        Path::detect() == Path::TwoLanes,
+        Path::detect().is_for_several(),
         Path::TwoLanes.is_available()
     );
     #[cfg(target_arch = "x86_64")]
@@ -180,12 +183,17 @@ fn the_detected_path_is_there_and_the_fastest() {
         Path::OneLane.is_available(),
         is_x86_feature_detected!("sha")
     );
+    #[cfg(target_arch = "x86_64")]
+    assert_eq!(
+        Path::SixteenLanes.is_available(),
+        is_x86_feature_detected!("sha") && is_x86_feature_detected!("avx512bw")
+    );
 }
 
 proptest! {
     #[test]
     fn any_sources_in_any_pieces_have_the_digests_of_the_library(
-        sources in prop::collection::vec((0..2000_usize, prop::collection::vec(1..400_usize, 1..4)), 0..12),
+        sources in prop::collection::vec((0..3000_usize, prop::collection::vec(1..1200_usize, 1..4)), 0..40),
     ) {
         let messages: Vec<_> = sources.iter().enumerate().map(|(seed, (length, _))| noise(*length, seed)).collect();
         let expected: Vec<_> = messages.iter().map(|octets| library(octets)).collect();

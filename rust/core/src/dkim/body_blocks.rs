@@ -13,7 +13,7 @@ use crate::octet_classes::{BLOCK, Classes, LineEnds, padded};
 /// block behind that.
 pub(super) const ROOM: usize = 3 * BLOCK;
 
-/// Octets asked for while the piece before them is hashed: about what becomes of them is the next piece.
+/// Octets asked for before they are read: what becomes of them is hashed after what becomes of those before them.
 const AHEAD: usize = 4096 + BLOCK;
 
 /// A block and the two octets behind it, which decide about its last ones.
@@ -104,8 +104,12 @@ impl<'a> BodyText<'a> {
     /// Writes canonical octets behind those `filled`, until the text has ended or less than `ROOM` is left; returns how
     /// much is filled then.
     pub(super) fn fill(&mut self, room: &mut [u8], filled: usize) -> usize {
+        let before = self.rest.len();
         let filled = self.path.fill(self, room, filled);
-        prefetch(self.rest.get(..AHEAD).unwrap_or(self.rest));
+        // What lay ahead before is on its way already.
+        let expected = AHEAD.saturating_sub(before - self.rest.len());
+        let rest = self.rest.get(..AHEAD).unwrap_or(self.rest);
+        prefetch(rest.get(expected..).unwrap_or_default());
         filled
     }
 

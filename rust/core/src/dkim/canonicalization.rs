@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
-use mailauth_sha256::{Source, prefetch};
+use mailauth_sha256::{SLACK, Source, prefetch};
 
 use crate::dkim::body_blocks::{BodyText, ROOM};
 use crate::dkim::body_paths::Path;
@@ -259,6 +259,25 @@ impl Source for CanonicalBody<'_> {
         self.octets += u64::try_from(octets).unwrap_or(u64::MAX);
         self.piece.start += octets;
     }
+
+    /// Without a buffer in between; pieces may come after, not before.
+    fn fill(&mut self, room: &mut [u8]) -> usize {
+        const { assert!(ROOM <= SLACK) };
+        if let Some(body) = self.body.take() {
+            self.begin(body);
+        }
+        let mut filled = self.text.fill(room, 0);
+        if self.text.is_read() {
+            let end = room.get_mut(filled..).unwrap_or_default();
+            if let Some(end) = end.get_mut(..self.ending.len()) {
+                end.copy_from_slice(self.ending);
+                filled += self.ending.len();
+                self.ending = b"";
+            }
+        }
+        self.octets += u64::try_from(filled).unwrap_or(u64::MAX);
+        filled
+    }
 }
 
 /// The body without the line ends at its end.
@@ -318,6 +337,25 @@ mod tests {
         (out, line_ends)
     }
 
+    /// The same, some of it filled into rooms of differing sizes and the rest in pieces.
+    fn filled(
+        path: Path,
+        canonicalization: Canonicalization,
+        octets: &[u8],
+    ) -> (Vec<u8>, LineEnds) {
+        let mut form = CanonicalBody::on(path, canonicalization, octets);
+        let mut out = Vec::new();
+        for length in (SLACK + 1..).take(200) {
+            let mut room = vec![0; length];
+            let count = form.fill(&mut room);
+            assert!(count > 0 || form.piece().is_empty());
+            out.extend_from_slice(&room[..count]);
+        }
+        let line_ends = write_form(&mut form, &mut out);
+        assert_eq!(usize::try_from(form.octets()), Ok(out.len()));
+        (out, line_ends)
+    }
+
     /// The form, which is the same by every path.
     fn body(canonicalization: Canonicalization, octets: &[u8]) -> Vec<u8> {
         let (form, line_ends) = body_on(Path::Portable, canonicalization, octets);
@@ -332,6 +370,12 @@ mod tests {
             assert_eq!(
                 other,
                 (form.clone(), line_ends),
+                "{path:?} {:?}",
+                String::from_utf8_lossy(octets)
+            );
+            assert_eq!(
+                filled(path, canonicalization, octets),
+                other,
                 "{path:?} {:?}",
                 String::from_utf8_lossy(octets)
             );

@@ -103,14 +103,25 @@ impl Source for HashWork<'_> {
             Self::Header { done, .. } => *done += octets,
         }
     }
+
+    fn fill(&mut self, room: &mut [u8]) -> usize {
+        match self {
+            Self::Body { form, .. } => form.fill(room),
+            Self::Header { form, done } => {
+                let count = form.octets().get(*done..).unwrap_or_default().fill(room);
+                *done += count;
+                count
+            }
+        }
+    }
 }
 
 /// True where hashing together pays; elsewhere the crypto library's one stream is the fastest there is.
 pub(crate) fn is_worthwhile() -> bool {
-    Path::detect() == Path::TwoLanes
+    Path::detect().is_for_several()
 }
 
-/// Hashes everything, two at a time; a body that came just before with the same octets is not hashed again.
+/// Hashes everything, several at a time; a body that came just before with the same octets is not hashed again.
 pub(crate) fn compute(mut work: Vec<HashWork<'_>>) {
     // A long one at the end would have nobody beside it; equal ones come together.
     work.sort_by_key(|work| std::cmp::Reverse(work.size()));
