@@ -158,11 +158,9 @@ fn put<const LIMBS: usize>(
 
 /// True when one number is less than the other in a lane.
 fn is_below(one: &[Column], other: &[Column], lane: usize) -> bool {
-    let limbs = |numbers: &[Column]| -> Vec<Option<u64>> {
-        let limbs = numbers.iter().rev();
-        limbs.map(|limb| limb.get(lane).copied()).collect()
-    };
-    limbs(one) < limbs(other)
+    let limb = |column: &Column| column.get(lane).copied();
+    let limbs = one.iter().rev().map(limb);
+    limbs.lt(other.iter().rev().map(limb))
 }
 
 fn fill(numbers: &mut [Column], lane: usize, limbs: impl Iterator<Item = u64>) {
@@ -173,13 +171,20 @@ fn fill(numbers: &mut [Column], lane: usize, limbs: impl Iterator<Item = u64>) {
     }
 }
 
+/// Octets of two limbs.
+const PAIR: usize = 13;
+
 /// Big-endian octets as limbs, the lowest first; `limbs` of them.
 fn cut(octets: &[u8], limbs: usize) -> impl Iterator<Item = u64> {
-    // Thirteen octets are two limbs.
-    let pairs = octets.rchunks(13).flat_map(|chunk| {
-        let pair = chunk
-            .iter()
-            .fold(0_u128, |pair, octet| pair << 8 | u128::from(*octet));
+    let pairs = octets.rchunks(PAIR).flat_map(|chunk| {
+        if let (PAIR, Some(high), Some(low)) =
+            (chunk.len(), chunk.first_chunk(), chunk.last_chunk())
+        {
+            let [high, low] = [high, low].map(|octets| u64::from_be_bytes(*octets));
+            return [low & LIMB_MASK, high >> (u64::BITS - LIMB_BITS)];
+        }
+        let octets = chunk.iter();
+        let pair = octets.fold(0_u128, |pair, octet| pair << 8 | u128::from(*octet));
         [pair, pair >> LIMB_BITS].map(low_limb)
     });
     pairs.chain(std::iter::repeat(0)).take(limbs)
