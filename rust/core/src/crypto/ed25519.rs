@@ -119,6 +119,10 @@ impl Ed25519PublicKey {
 }
 
 #[cfg(test)]
+#[path = "ed25519/tests.rs"]
+mod outcome_tests;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::crypto::vectors::octets;

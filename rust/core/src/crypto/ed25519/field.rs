@@ -266,7 +266,10 @@ fn carried(limbs: &Limbs, addend: u64) -> Limbs {
 pub(super) fn limbs(octets: &[u8; 32]) -> Limbs {
     let mut words = [0; 4];
     for (word, octets) in words.iter_mut().zip(octets.chunks_exact(8)) {
-        *word = octets.iter().rev().fold(0, |word, &octet| word << 8 | u64::from(octet));
+        *word = octets
+            .iter()
+            .rev()
+            .fold(0, |word, &octet| word << 8 | u64::from(octet));
     }
     let [first, second, third, fourth] = words;
     [
@@ -276,4 +279,150 @@ pub(super) fn limbs(octets: &[u8; 32]) -> Limbs {
         (third >> 28 | fourth << 36) & LIMB_MASK,
         fourth >> 16 & TOP_MASK,
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use archmage::{X64V4xToken, arcane};
+    use num_bigint::BigUint;
+    use proptest::prelude::*;
+
+    use super::super::super::lanes::detect;
+    use super::*;
+
+    fn prime() -> BigUint {
+        (BigUint::from(1_u8) << 255) - 19_u8
+    }
+
+    fn value(limbs: &Limbs) -> BigUint {
+        let limbs = limbs.iter().rev();
+        limbs.fold(BigUint::ZERO, |value, limb| (value << 52) + *limb)
+    }
+
+    fn number(octets: &[u8; 32]) -> BigUint {
+        BigUint::from_bytes_le(octets)
+    }
+
+    #[arcane(import_intrinsics)]
+    fn element(_token: X64V4xToken, numbers: &[Limbs; 8]) -> Element {
+        let mut element = broadcast(&[0; LIMBS]);
+        for (place, limb) in element.iter_mut().enumerate() {
+            let column: Column = numbers.map(|limbs| limbs[place]);
+            *limb = _mm512_loadu_epi64(&column);
+        }
+        element
+    }
+
+    /// All functions of two numbers in each lane, as limbs that can be multiplied.
+    #[arcane(import_intrinsics)]
+    fn results(_token: X64V4xToken, one: &Element, other: &Element) -> [[Column; LIMBS]; 9] {
+        let mut inverses = [*one, *other];
+        invert_all(&mut inverses);
+        [
+            multiply(one, other),
+            square(one),
+            settle(&sum(one, other)),
+            settle(&difference(one, other)),
+            settle(&difference(&product(one, other), &square_product(other))),
+            settle(&sum(&product(one, other), &square_product(other))),
+            invert(one),
+            root_power(one),
+            inverses[1],
+        ]
+        .map(|result| columns(&result))
+    }
+
+    fn agrees(ones: [Limbs; 8], others: [Limbs; 8]) {
+        let Some(token) = detect() else {
+            return;
+        };
+        let found = results(token, &element(token, &ones), &element(token, &others));
+        let prime = prime();
+        let inverse = |number: &BigUint| number.modpow(&(&prime - 2_u8), &prime);
+        for (lane, (one, other)) in ones.iter().zip(&others).enumerate() {
+            let (one, other) = (value(one), value(other));
+            let (product, square) = (&one * &other, &other * &other);
+            let multiple = &prime << 300;
+            let is_zero = (&product % &prime) == BigUint::ZERO;
+            let expected = [
+                product.clone(),
+                &one * &one,
+                &one + &other,
+                &multiple + &one - &other,
+                &multiple + &product - &square,
+                product + square,
+                inverse(&one),
+                one.modpow(&((BigUint::from(1_u8) << 252) - 3_u8), &prime),
+                if is_zero {
+                    BigUint::ZERO
+                } else {
+                    inverse(&other)
+                },
+            ];
+            for (place, (found, expected)) in found.iter().zip(expected).enumerate() {
+                let limbs = found.map(|column| column[lane]);
+                assert!(limbs[..4].iter().all(|limb| *limb < 1 << 52), "{place}");
+                assert!(limbs[4] < (1 << 47) + (1 << 10), "{place}");
+                let octets = number(&octets(found, lane));
+                assert_eq!(octets, expected % &prime, "{place}: {one} {other}");
+            }
+        }
+    }
+
+    /// The largest limbs that can be multiplied, and numbers around the prime.
+    fn edges() -> Vec<Limbs> {
+        let top = (1 << 47) + (1 << 10) - 1;
+        let prime = limbs(&prime().to_bytes_le().try_into().unwrap());
+        let beside = |addend: u64| {
+            [
+                prime[0].wrapping_add(addend),
+                prime[1],
+                prime[2],
+                prime[3],
+                prime[4],
+            ]
+        };
+        vec![
+            [0; LIMBS],
+            [1, 0, 0, 0, 0],
+            prime,
+            beside(1_u64.wrapping_neg()),
+            beside(1),
+            beside(18),
+            [LIMB_MASK, LIMB_MASK, LIMB_MASK, LIMB_MASK, top],
+            [LIMB_MASK, 0, LIMB_MASK, 0, top],
+        ]
+    }
+
+    #[test]
+    fn numbers_at_the_edges_agree() {
+        let ones: [Limbs; 8] = edges().try_into().unwrap();
+        for turn in 0..8 {
+            let mut others = ones;
+            others.rotate_left(turn);
+            agrees(ones, others);
+        }
+    }
+
+    #[test]
+    fn every_number_has_one_form() {
+        for limbs in edges() {
+            assert_eq!(value(&reduce(&limbs)), value(&limbs) % prime());
+        }
+        assert_eq!(value(&BIAS) % prime(), BigUint::ZERO);
+        assert_eq!(limbs(&[0xff; 32])[4], TOP_MASK);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn random_numbers_agree(octets in any::<[[[u8; 32]; 8]; 2]>()) {
+            let [ones, others] = octets.map(|numbers| numbers.map(|octets| limbs(&octets)));
+            for (octets, limbs) in octets.iter().flatten().zip(ones.iter().chain(&others)) {
+                prop_assert_eq!(number(octets) % (BigUint::from(1_u8) << 255), value(limbs));
+            }
+            agrees(ones, others);
+        }
+    }
 }

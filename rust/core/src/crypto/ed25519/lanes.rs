@@ -31,7 +31,8 @@ pub(super) struct Factors<'a> {
 /// The table of the base point, made at first use.
 fn base(token: X64V4xToken) -> Option<&'static Table> {
     static BASE: OnceLock<Option<Table>> = OnceLock::new();
-    BASE.get_or_init(|| Table::new(token, &NEGATIVE_BASE)).as_ref()
+    BASE.get_or_init(|| Table::new(token, &NEGATIVE_BASE))
+        .as_ref()
 }
 
 /// The 32 octets of each [s]B - [k]A, in order (RFC 8032 §5.1.7, step 3).

@@ -8,14 +8,11 @@
     reason = "every index is bounded by the constant length of its array"
 )]
 
-use std::arch::x86_64::__m512i;
-
 use archmage::rite;
 
-use super::super::lanes::add;
 use super::field::{
-    Element, LIMBS, Limbs, Loose, ROOT_OF_MINUS_ONE, broadcast, columns, difference, invert_all,
-    limbs, multiply, octets, product, reduce, root_power, settle, square, square_product, sum,
+    Element, LIMBS, Limbs, ROOT_OF_MINUS_ONE, broadcast, columns, difference, invert_all, limbs,
+    multiply, octets, product, reduce, root_power, settle, square, square_product, sum,
 };
 
 /// The curve's d (RFC 8032 §5.1).
@@ -109,19 +106,28 @@ pub(super) fn add_points(one: &Point, other: &Point) -> Point {
     let z = product(&one.z, &other.z);
     let twice_z = sum(&z, &z);
     let (e, h) = (settle(&difference(&b, &a)), settle(&sum(&b, &a)));
-    let (f, g) = (settle(&difference(&twice_z, &c)), settle(&sum(&twice_z, &c)));
+    let (f, g) = (
+        settle(&difference(&twice_z, &c)),
+        settle(&sum(&twice_z, &c)),
+    );
     combine(&e, &f, &g, &h)
 }
 
 /// Twice the point; all coordinates come out as four times those of the text, which are the same point.
 #[rite(v4x, import_intrinsics)]
 pub(super) fn double(point: &Point) -> Point {
-    let (one, other) = (square_product(&point.sum), square_product(&point.difference));
+    let (one, other) = (
+        square_product(&point.sum),
+        square_product(&point.difference),
+    );
     let g = multiply(&point.sum, &point.difference);
     let twice = sum(&g, &g);
     let z = square(&point.z);
     let four = sum(&sum(&z, &z), &sum(&z, &z));
-    let (e, h) = (settle(&difference(&one, &other)), settle(&sum(&one, &other)));
+    let (e, h) = (
+        settle(&difference(&one, &other)),
+        settle(&sum(&one, &other)),
+    );
     combine(&e, &settle(&difference(&four, &twice)), &settle(&twice), &h)
 }
 

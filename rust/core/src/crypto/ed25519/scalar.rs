@@ -30,13 +30,19 @@ pub(super) fn read(octets: &[u8; 32]) -> Option<Scalar> {
 /// 64 octets, little-endian, modulo L (RFC 8032 §5.1.7, step 2).
 pub(super) fn reduce(octets: &[u8; 64]) -> Scalar {
     let words: [u64; 8] = words(octets);
-    words.iter().rev().fold([0; 4], |scalar, &word| append(scalar, word))
+    words
+        .iter()
+        .rev()
+        .fold([0; 4], |scalar, &word| append(scalar, word))
 }
 
 fn words<const OCTETS: usize, const WORDS: usize>(octets: &[u8; OCTETS]) -> [u64; WORDS] {
     let mut words = [0; WORDS];
     for (word, octets) in words.iter_mut().zip(octets.chunks_exact(8)) {
-        *word = octets.iter().rev().fold(0, |word, &octet| word << 8 | u64::from(octet));
+        *word = octets
+            .iter()
+            .rev()
+            .fold(0, |word, &octet| word << 8 | u64::from(octet));
     }
     words
 }

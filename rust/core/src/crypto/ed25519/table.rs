@@ -10,7 +10,7 @@ use archmage::{X64V4xToken, arcane, rite};
 use super::super::lanes::{Column, LANES};
 use super::field::{Element, columns};
 use super::point::{
-    Affine, Point, add_affine, add_points, affine, coordinates, decode_negative, double, neutral,
+    Affine, Point, add_affine, add_points, affine, coordinates, decode_negative, double,
 };
 use super::scalar::Digits;
 
@@ -134,7 +134,9 @@ fn load(rows: &[[Entry; MULTIPLES]; LANES], digits: &[i8; LANES]) -> Affine {
     let places = first.iter_mut().zip(second);
     for ((row, digit), (first, second)) in rows.iter().zip(digits).zip(places) {
         // No digit is beyond the table; the neutral point would stand for it.
-        let entry = row.get(usize::from(digit.unsigned_abs())).unwrap_or(&Entry::NEUTRAL);
+        let entry = row
+            .get(usize::from(digit.unsigned_abs()))
+            .unwrap_or(&Entry::NEUTRAL);
         *first = _mm512_loadu_epi64(&entry.0[0]);
         *second = _mm512_loadu_epi64(&entry.0[1]);
     }
@@ -198,7 +200,12 @@ pub(super) const fn lane_of(point: usize) -> usize {
 fn halves(one: &Point, other: &Point, round: usize) -> [Point; 2] {
     let mut halves = [*one, *other];
     let [even, odd] = &mut halves;
-    let even_places = [&mut even.sum, &mut even.difference, &mut even.z, &mut even.t];
+    let even_places = [
+        &mut even.sum,
+        &mut even.difference,
+        &mut even.z,
+        &mut even.t,
+    ];
     let odd_places = [&mut odd.sum, &mut odd.difference, &mut odd.z, &mut odd.t];
     for (even, odd) in even_places.into_iter().zip(odd_places) {
         for (even, odd) in even.iter_mut().zip(odd) {
