@@ -13,6 +13,7 @@ mod point;
 mod scalar;
 #[cfg(target_arch = "x86_64")]
 mod table;
+#[cfg(target_arch = "x86_64")]
 mod together;
 
 #[cfg(target_arch = "x86_64")]
@@ -23,7 +24,8 @@ use aws_lc_rs::signature::{ED25519, ParsedPublicKey};
 use super::KeyProblem;
 #[cfg(target_arch = "x86_64")]
 use together::Multiples;
-pub(crate) use together::{Ed25519Work, verify};
+#[cfg(target_arch = "x86_64")]
+pub(super) use together::verify;
 
 /// Octets of a key (RFC 8463 §4.2: the key is 256 bits long).
 const KEY_LENGTH: usize = 32;
@@ -116,6 +118,38 @@ impl Ed25519PublicKey {
     pub fn verify_by_library(&self, message: &[u8], signature: &[u8]) -> bool {
         self.library.verify_sig(message, signature).is_ok()
     }
+}
+
+/// A signature to verify.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ed25519Work<'a> {
+    pub(crate) key: &'a Ed25519PublicKey,
+    pub(crate) message: &'a [u8],
+    pub(crate) signature: &'a [u8],
+}
+
+impl Ed25519Work<'_> {
+    /// True when both must have the same outcome: the very same key, the same message and signature.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        std::ptr::eq(self.key, other.key)
+            && self.message == other.message
+            && self.signature == other.signature
+    }
+
+    fn verify_alone(&self) -> bool {
+        let is_valid = self.key.verify_by_library(self.message, self.signature);
+        #[cfg(target_arch = "x86_64")]
+        if is_valid {
+            self.key.multiples.note_verified();
+        }
+        is_valid
+    }
+}
+
+/// Whether each signature verifies, in order.
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) fn verify(work: &[Ed25519Work<'_>]) -> Vec<bool> {
+    work.iter().map(Ed25519Work::verify_alone).collect()
 }
 
 #[cfg(test)]

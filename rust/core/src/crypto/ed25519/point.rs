@@ -3,16 +3,11 @@
 //! Knows the group law, which is complete: it needs no exception for any point of the curve, of small order or not.
 //! Must not know scalars or whose points they are.
 
-#![expect(
-    clippy::indexing_slicing,
-    reason = "every index is bounded by the constant length of its array"
-)]
-
 use archmage::rite;
 
 use super::field::{
-    Element, LIMBS, Limbs, ROOT_OF_MINUS_ONE, broadcast, columns, difference, invert_all, limbs,
-    multiply, octets, product, reduce, root_power, settle, square, square_product, sum,
+    Element, LIMBS, Limbs, ROOT_OF_MINUS_ONE, broadcast, choose, columns, difference, invert_all,
+    limbs, multiply, octets, product, reduce, root_power, settle, square, square_product, sum,
 };
 
 /// The curve's d (RFC 8032 §5.1).
@@ -77,24 +72,17 @@ fn combine(e: &Element, f: &Element, g: &Element, h: &Element) -> Point {
 /// point + affine; minus affine in the lanes of `negative`.
 #[rite(v4x, import_intrinsics)]
 pub(super) fn add_affine(point: &Point, affine: &Affine, negative: u8) -> Point {
-    let mut sums = [affine.sum, affine.difference];
-    for place in 0..LIMBS {
-        let (one, other) = (affine.sum[place], affine.difference[place]);
-        sums[0][place] = _mm512_mask_blend_epi64(negative, one, other);
-        sums[1][place] = _mm512_mask_blend_epi64(negative, other, one);
-    }
-    let a = product(&point.difference, &sums[1]);
-    let b = product(&point.sum, &sums[0]);
+    let other_sum = choose(negative, &affine.sum, &affine.difference);
+    let other_difference = choose(negative, &affine.difference, &affine.sum);
+    let a = product(&point.difference, &other_difference);
+    let b = product(&point.sum, &other_sum);
     let c = product(&point.t, &affine.product);
     let twice_z = sum(&point.z, &point.z);
     let (minus, plus) = (difference(&twice_z, &c), sum(&twice_z, &c));
-    let (mut f, mut g) = (minus, plus);
-    for place in 0..LIMBS {
-        f[place] = _mm512_mask_blend_epi64(negative, minus[place], plus[place]);
-        g[place] = _mm512_mask_blend_epi64(negative, plus[place], minus[place]);
-    }
+    let f = settle(&choose(negative, &minus, &plus));
+    let g = settle(&choose(negative, &plus, &minus));
     let (e, h) = (settle(&difference(&b, &a)), settle(&sum(&b, &a)));
-    combine(&e, &settle(&f), &settle(&g), &h)
+    combine(&e, &f, &g, &h)
 }
 
 /// one + other.

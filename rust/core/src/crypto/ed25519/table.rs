@@ -8,7 +8,7 @@ use std::arch::x86_64::__m512i;
 use archmage::{X64V4xToken, arcane, rite};
 
 use super::super::lanes::{Column, LANES};
-use super::field::{Element, columns};
+use super::field::{choose, columns};
 use super::point::{
     Affine, Point, add_affine, add_points, affine, coordinates, decode_negative, double,
 };
@@ -77,18 +77,11 @@ fn multiples(_token: X64V4xToken, encoded: &[u8; 32]) -> Option<Vec<[Entry; MULT
 /// `point` with the lanes of `mask` from `other`.
 #[rite(v4x, import_intrinsics)]
 fn with_lane(point: &Point, other: &Point, mask: u8) -> Point {
-    let blend = |one: &Element, other: &Element| {
-        let mut blended = *one;
-        for (limb, other) in blended.iter_mut().zip(other) {
-            *limb = _mm512_mask_blend_epi64(mask, *limb, *other);
-        }
-        blended
-    };
     Point {
-        sum: blend(&point.sum, &other.sum),
-        difference: blend(&point.difference, &other.difference),
-        z: blend(&point.z, &other.z),
-        t: blend(&point.t, &other.t),
+        sum: choose(mask, &point.sum, &other.sum),
+        difference: choose(mask, &point.difference, &other.difference),
+        z: choose(mask, &point.z, &other.z),
+        t: choose(mask, &point.t, &other.t),
     }
 }
 

@@ -12,7 +12,7 @@ use archmage::X64V4xToken;
 use aws_lc_rs::digest;
 
 use super::super::lanes::detect;
-use super::Ed25519PublicKey;
+use super::Ed25519Work;
 use super::lanes::{Factors, expected};
 use super::scalar;
 use super::table::Table;
@@ -24,14 +24,6 @@ const TABLE_LIMIT: usize = 512;
 
 /// Tables that there are.
 static TABLES: AtomicUsize = AtomicUsize::new(0);
-
-/// A signature to verify.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Ed25519Work<'a> {
-    pub(crate) key: &'a Ed25519PublicKey,
-    pub(crate) message: &'a [u8],
-    pub(crate) signature: &'a [u8],
-}
 
 /// The table of a key, once it has proved worth one.
 ///
@@ -45,7 +37,7 @@ pub(super) struct Multiples {
 }
 
 impl Multiples {
-    fn note_verified(&self) {
+    pub(super) fn note_verified(&self) {
         // Two at a time may count as one, which does no harm.
         let verified = self.verified.load(Ordering::Relaxed);
         if verified < TABLE_SIGNATURES {
@@ -106,21 +98,6 @@ impl Drop for Place {
 }
 
 impl<'a> Ed25519Work<'a> {
-    /// True when both must have the same outcome: the very same key, the same message and signature.
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
-        std::ptr::eq(self.key, other.key)
-            && self.message == other.message
-            && self.signature == other.signature
-    }
-
-    fn verify_alone(&self) -> bool {
-        let is_valid = self.key.verify_by_library(self.message, self.signature);
-        if is_valid {
-            self.key.multiples.note_verified();
-        }
-        is_valid
-    }
-
     /// What the lanes compute with, and R; `None` for what the library decides.
     fn factors(&self, token: Option<X64V4xToken>) -> Option<(Factors<'a>, [u8; 32])> {
         let (octets, rest) = self.signature.split_first_chunk::<32>()?;
@@ -141,7 +118,7 @@ impl<'a> Ed25519Work<'a> {
 }
 
 /// Whether each signature verifies, in order.
-pub(crate) fn verify(work: &[Ed25519Work<'_>]) -> Vec<bool> {
+pub(in crate::crypto) fn verify(work: &[Ed25519Work<'_>]) -> Vec<bool> {
     let token = detect();
     let mut verified = vec![false; work.len()];
     let (mut factors, mut waiting) = (Vec::new(), Vec::new());
