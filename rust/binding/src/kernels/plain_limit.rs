@@ -131,7 +131,7 @@ impl PlainLimit {
             } = operation;
             match &self.keys[operation.key] {
                 Key::Rsa(key) => key.verify(HashAlgorithm::Sha256, digest, signature),
-                Key::Ed25519(key) => key.verify(digest.as_slice(), signature),
+                Key::Ed25519(key) => key.verify_by_library(digest.as_slice(), signature),
             }
         })
     }

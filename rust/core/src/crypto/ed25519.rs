@@ -3,9 +3,29 @@
 //! Knows which 32 octets may be a key; must not know what is signed. The library takes small-order points, under which
 //! anyone can write a signature, and 44-octet keys: both are refused here.
 
+#[cfg(target_arch = "x86_64")]
+mod field;
+#[cfg(target_arch = "x86_64")]
+mod lanes;
+#[cfg(target_arch = "x86_64")]
+mod point;
+#[cfg(target_arch = "x86_64")]
+mod scalar;
+#[cfg(target_arch = "x86_64")]
+mod table;
+#[cfg(target_arch = "x86_64")]
+mod together;
+
+#[cfg(target_arch = "x86_64")]
+use std::sync::Arc;
+
 use aws_lc_rs::signature::{ED25519, ParsedPublicKey};
 
 use super::KeyProblem;
+#[cfg(target_arch = "x86_64")]
+use together::Multiples;
+#[cfg(target_arch = "x86_64")]
+pub(super) use together::verify;
 
 /// Octets of a key (RFC 8463 §4.2: the key is 256 bits long).
 const KEY_LENGTH: usize = 32;
@@ -38,7 +58,11 @@ const fn y_coordinate(first: u8, middle: u8, last: u8) -> [u8; KEY_LENGTH] {
 
 /// A key ready to verify with.
 #[derive(Clone, Debug)]
-pub struct Ed25519PublicKey(ParsedPublicKey);
+pub struct Ed25519PublicKey {
+    library: ParsedPublicKey,
+    #[cfg(target_arch = "x86_64")]
+    multiples: Arc<Multiples>,
+}
 
 impl Ed25519PublicKey {
     /// Reads a key of exactly 32 octets (RFC 8463 §4.2).
@@ -54,15 +78,83 @@ impl Ed25519PublicKey {
             return Err(KeyProblem::SmallOrder);
         }
         ParsedPublicKey::new(&ED25519, octets)
-            .map(Self)
+            .map(Self::new)
             .map_err(|_| KeyProblem::Malformed)
+    }
+
+    fn new(library: ParsedPublicKey) -> Self {
+        Self {
+            library,
+            #[cfg(target_arch = "x86_64")]
+            multiples: Arc::default(),
+        }
+    }
+
+    /// The key as published.
+    #[cfg(target_arch = "x86_64")]
+    fn octets(&self) -> &[u8] {
+        self.library.as_ref()
+    }
+
+    /// True when verifying several with this key together is faster than one after the other.
+    pub fn gains_together(&self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        return self.multiples.gains();
+        #[cfg(not(target_arch = "x86_64"))]
+        return false;
     }
 
     /// PureEdDSA over `message`; for DKIM that is the SHA-256 digest of the header data (RFC 8463 §3).
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
-        self.0.verify_sig(message, signature).is_ok()
+        let work = Ed25519Work {
+            key: self,
+            message,
+            signature,
+        };
+        verify(&[work]) == [true]
+    }
+
+    /// [`Self::verify`] by the library alone: the same outcome, whatever the key has verified before.
+    pub fn verify_by_library(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.library.verify_sig(message, signature).is_ok()
     }
 }
+
+/// A signature to verify.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ed25519Work<'a> {
+    pub(crate) key: &'a Ed25519PublicKey,
+    pub(crate) message: &'a [u8],
+    pub(crate) signature: &'a [u8],
+}
+
+impl Ed25519Work<'_> {
+    /// True when both must have the same outcome: the very same key, the same message and signature.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        std::ptr::eq(self.key, other.key)
+            && self.message == other.message
+            && self.signature == other.signature
+    }
+
+    fn verify_alone(&self) -> bool {
+        let is_valid = self.key.verify_by_library(self.message, self.signature);
+        #[cfg(target_arch = "x86_64")]
+        if is_valid {
+            self.key.multiples.note_verified();
+        }
+        is_valid
+    }
+}
+
+/// Whether each signature verifies, in order.
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) fn verify(work: &[Ed25519Work<'_>]) -> Vec<bool> {
+    work.iter().map(Ed25519Work::verify_alone).collect()
+}
+
+#[cfg(test)]
+#[path = "ed25519/tests.rs"]
+mod outcome_tests;
 
 #[cfg(test)]
 mod tests {
@@ -161,7 +253,7 @@ mod tests {
         let identity = SMALL_ORDER[1];
         let forged = [identity, [0; 32]].concat();
         let key = ParsedPublicKey::new(&ED25519, identity).unwrap();
-        assert!(Ed25519PublicKey(key).verify(b"anything", &forged));
+        assert!(Ed25519PublicKey::new(key).verify(b"anything", &forged));
         assert!(Ed25519PublicKey::parse(&identity).is_err());
     }
 

@@ -95,24 +95,24 @@ fn numbers<const LIMBS: usize>(columns: &[Column; LIMBS]) -> Numbers<LIMBS> {
 
 /// sum + the low 52 bits of one * other.
 #[rite(v4x, import_intrinsics)]
-fn add_low(sum: __m512i, one: __m512i, other: __m512i) -> __m512i {
+pub(super) fn add_low(sum: __m512i, one: __m512i, other: __m512i) -> __m512i {
     _mm512_madd52lo_epu64(sum, one, other)
 }
 
 /// sum + the high 52 bits of one * other.
 #[rite(v4x, import_intrinsics)]
-fn add_high(sum: __m512i, one: __m512i, other: __m512i) -> __m512i {
+pub(super) fn add_high(sum: __m512i, one: __m512i, other: __m512i) -> __m512i {
     _mm512_madd52hi_epu64(sum, one, other)
 }
 
 #[rite(v4x, import_intrinsics)]
-fn add(one: __m512i, other: __m512i) -> __m512i {
+pub(super) fn add(one: __m512i, other: __m512i) -> __m512i {
     _mm512_add_epi64(one, other)
 }
 
 /// What lies beyond the 52 bits of a limb.
 #[rite(v4x, import_intrinsics)]
-fn carry_of(limb: __m512i) -> __m512i {
+pub(super) fn carry_of(limb: __m512i) -> __m512i {
     _mm512_srli_epi64::<LIMB_BITS>(limb)
 }
 

@@ -13,7 +13,7 @@ mod mac;
 mod rsa;
 #[cfg(target_arch = "x86_64")]
 mod rsa_lanes;
-mod rsa_together;
+mod together;
 #[cfg(test)]
 mod vectors;
 
@@ -23,12 +23,13 @@ use aws_lc_rs::digest;
 
 pub use der_writer::rsa_public_key_info;
 pub use ed25519::Ed25519PublicKey;
+pub(crate) use ed25519::Ed25519Work;
 pub use mac::MacKey;
 pub use rsa::{
     KEY_OCTET_LIMIT, MODULUS_BIT_LIMIT, MODULUS_BIT_MINIMUM, RsaNumbers, RsaPublicKey,
     encoded_message, rsa_numbers,
 };
-pub(crate) use rsa_together::{RsaWork, is_worthwhile, verify_together};
+pub(crate) use together::{RsaWork, Work, is_worthwhile, verify_together};
 
 /// The hash of a signature algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -9,7 +9,7 @@ use archmage::X64V4xToken;
 
 use super::lanes::{self, Column, LANES, LIMB_BITS, LIMB_MASK, Power};
 use super::rsa::encoded_message;
-use super::rsa_together::RsaWork;
+use super::together::RsaWork;
 
 /// Limbs of a modulus of 1024, 2048 and 4096 bits, two bits spared.
 const SMALL: usize = 20;
@@ -51,11 +51,6 @@ fn negative_inverse(number: u64) -> u64 {
         inverse = inverse.wrapping_mul(2_u64.wrapping_sub(number.wrapping_mul(inverse)));
     }
     inverse.wrapping_neg() & LIMB_MASK
-}
-
-/// True when the CPU has the lanes.
-pub(super) fn is_available() -> bool {
-    lanes::detect().is_some()
 }
 
 /// Whether each signature verifies, in order; `None` when the CPU has no lanes.
@@ -313,9 +308,9 @@ mod tests {
             })
             .collect();
         let expected: Vec<_> = cases.iter().map(|(.., is_right)| *is_right).collect();
-        assert_eq!(crate::crypto::verify_together(&work), expected);
+        assert_eq!(crate::crypto::together::verify_rsa(&work), expected);
         for count in 0..=9 {
-            let some = crate::crypto::verify_together(&work[..count]);
+            let some = crate::crypto::together::verify_rsa(&work[..count]);
             assert_eq!(some, expected[..count]);
         }
     }

@@ -1,4 +1,5 @@
-//! Public-key operations of several messages at once: eight RSA signatures take little more than one.
+//! Public-key operations of several messages at once: eight RSA signatures take little more than one, and those of
+//! Ed25519 share a division.
 //!
 //! Knows a signature, one key for it and what came of them (RFC 6376 §6.1.3, step 4); must not know which signature
 //! decides. What is not verified here is verified where it is needed, with the same outcome: this is an order of work
@@ -6,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use crate::crypto::{self, Digest, RsaPublicKey, RsaWork};
+use crate::crypto::{self, Digest, Ed25519Work, RsaWork, Work};
 use crate::dkim::key_record::PublicKey;
 use crate::dkim::signature::SignedHash;
 use crate::dkim::signatures::key_records;
@@ -30,12 +31,26 @@ pub(crate) struct Proof {
 }
 
 impl Proof {
-    fn key(&self) -> Option<&RsaPublicKey> {
+    fn key(&self) -> Option<&PublicKey> {
         let records = key_records(&self.entry).ok()?;
-        match records.records().get(self.record)?.key()? {
-            PublicKey::Rsa(key) => Some(key),
-            PublicKey::Ed25519(_) => None,
-        }
+        records.records().get(self.record)?.key()
+    }
+
+    fn work(&self) -> Option<Work<'_>> {
+        let (digest, signature) = (&self.digest, self.signature.as_slice());
+        Some(match self.key()? {
+            // RFC 8463 §3: PureEdDSA over the SHA-256 digest.
+            PublicKey::Ed25519(key) => Work::Ed25519(Ed25519Work {
+                key,
+                message: digest.as_slice(),
+                signature,
+            }),
+            PublicKey::Rsa(key) => Work::Rsa(RsaWork {
+                key,
+                digest,
+                signature,
+            }),
+        })
     }
 }
 
@@ -55,7 +70,10 @@ impl Proofs {
             return;
         };
         // A key that gains nothing waits for its turn: it may be one of those that cost much, and budgets count them.
-        let gains = |key: &PublicKey| matches!(key, PublicKey::Rsa(key) if key.gains_together());
+        let gains = |key: &PublicKey| match key {
+            PublicKey::Ed25519(key) => key.gains_together(),
+            PublicKey::Rsa(key) => key.gains_together(),
+        };
         let is_usable = |key: &PublicKey| is_computable(key) && gains(key);
         let record = records.records().iter().position(|record| {
             let key = record.key_for(hash.algorithm, has_auid_below);
@@ -76,7 +94,7 @@ impl Proofs {
     }
 
     /// Whether the signature at `own` is valid under a key, if that was found out.
-    pub(crate) fn known(&self, own: usize, key: &RsaPublicKey, digest: &Digest) -> Option<bool> {
+    pub(crate) fn known(&self, own: usize, key: &PublicKey, digest: &Digest) -> Option<bool> {
         let proof = self.0.iter().find(|proof| proof.own == own)?;
         // The proof keeps its answer alive, so that one address is one key.
         let is_same = proof.key().is_some_and(|known| std::ptr::eq(known, key));
@@ -104,18 +122,13 @@ pub(crate) fn compute(mut proofs: Vec<&mut Proof>) {
 }
 
 fn verify(proofs: &[&mut Proof]) -> Vec<bool> {
-    let mut work: Vec<RsaWork<'_>> = Vec::with_capacity(proofs.len());
+    let mut work: Vec<Work<'_>> = Vec::with_capacity(proofs.len());
     let mut first: HashMap<Digest, usize> = HashMap::with_capacity(proofs.len());
     // Which work decides each proof: identical key, header hash and signature are verified once.
     let mut places = Vec::with_capacity(proofs.len());
     for proof in proofs {
-        let Some(key) = proof.key() else {
+        let Some(own) = proof.work() else {
             continue;
-        };
-        let own = RsaWork {
-            key,
-            digest: &proof.digest,
-            signature: &proof.signature,
         };
         let place = *first.entry(proof.digest).or_insert(work.len());
         if work.get(place).is_some_and(|other| other.is_same(&own)) {

@@ -117,13 +117,12 @@ fn try_key(
     proofs: &Proofs,
 ) -> Trial {
     let signature = if is_computable(key) {
-        Check::of(match key {
-            PublicKey::Rsa(key) => proofs
-                .known(hash.own.position, key, digest)
-                .unwrap_or_else(|| key.verify(hash.algorithm.hash(), digest, &hash.octets)),
+        let known = proofs.known(hash.own.position, key, digest);
+        Check::of(known.unwrap_or_else(|| match key {
+            PublicKey::Rsa(key) => key.verify(hash.algorithm.hash(), digest, &hash.octets),
             // RFC 8463 §3: PureEdDSA over the SHA-256 digest.
             PublicKey::Ed25519(key) => key.verify(digest.as_slice(), &hash.octets),
-        })
+        }))
     } else {
         Check::NotChecked
     };

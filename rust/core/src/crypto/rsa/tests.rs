@@ -2,8 +2,8 @@
 //! the form of the encoded message is at fault.
 
 use super::super::der::tests::{encode, encode_unsigned, pkcs1};
+use super::super::together::{RsaWork, verify_rsa};
 use super::super::vectors::*;
-use super::super::{RsaWork, verify_together};
 use super::*;
 use HashAlgorithm::{Sha1, Sha256};
 
@@ -71,7 +71,7 @@ fn verifies(key: &RsaPublicKey, hash: HashAlgorithm, signature: &[u8]) -> bool {
         digest,
         signature,
     };
-    assert_eq!(verify_together(&[work; 2]), [is_verified; 2]);
+    assert_eq!(verify_rsa(&[work; 2]), [is_verified; 2]);
     is_verified
 }
 
