@@ -19,18 +19,25 @@ const ROW_GROUP_ROWS: usize = 65_536;
 pub(crate) const BATCH_ROWS: usize = 1_024;
 /// zstd level of Parquet pages: with 3 files are as large, within 3 % either way, and take a quarter more time.
 const ZSTD_LEVEL: i32 = 1;
-/// Columns whose values seldom come twice: to look each up in a dictionary finds nothing.
-const DISTINCT_COLUMNS: [&str; 9] = [
-    "id",
-    "message_id",
-    "sha256",
-    "dkim.list.item.body_hash",
-    "dkim.list.item.signature",
-    "dkim.list.item.header_b",
-    "body_hash",
-    "signature",
-    "header_b",
+/// Columns whose values seldom come twice, with the names that lead to them: to look each up in a dictionary finds nothing.
+const DISTINCT_COLUMNS: [&[&str]; 13] = [
+    &["id"],
+    &["size"],
+    &["message_id"],
+    &["date"],
+    &["sha256"],
+    &["received_at"],
+    &["judged_at"],
+    &["dkim", "list", "item", "body_octets_signed"],
+    &["dkim", "list", "item", "body_octets"],
+    &["dkim", "list", "item", "signed_at"],
+    &["dkim", "list", "item", "header_b"],
+    &["signed_at"],
+    &["header_b"],
 ];
+/// Columns whose least and greatest value let a reader pass over a row group: rows come in the order of their mail. The
+/// words and names of others are all in every row group.
+const ORDERED_COLUMNS: [&str; 4] = ["id", "date", "received_at", "judged_at"];
 
 /// Facts of a run that a file carries.
 pub(crate) type Metadata = Vec<(String, String)>;
@@ -52,14 +59,18 @@ impl Purpose {
         Ok(match self {
             Self::Kept => {
                 let level = ZstdLevel::try_new(ZSTD_LEVEL).map_err(|error| error.to_string())?;
-                let no_dictionary = |builder: WriterPropertiesBuilder, column: &str| {
-                    builder.set_column_dictionary_enabled(ColumnPath::from(column), false)
+                let builder = builder
+                    .set_compression(Compression::ZSTD(level))
+                    .set_statistics_enabled(EnabledStatistics::None);
+                let no_dictionary = |builder: WriterPropertiesBuilder, column| {
+                    builder.set_column_dictionary_enabled(path(column), false)
                 };
                 let builder = DISTINCT_COLUMNS.into_iter().fold(builder, no_dictionary);
                 // A row group has few pages, so what a reader passes over it passes over as a whole.
-                builder
-                    .set_compression(Compression::ZSTD(level))
-                    .set_statistics_enabled(EnabledStatistics::Chunk)
+                let statistics = |builder: WriterPropertiesBuilder, column| {
+                    builder.set_column_statistics_enabled(path(&[column]), EnabledStatistics::Chunk)
+                };
+                ORDERED_COLUMNS.into_iter().fold(builder, statistics)
             }
             Self::Meanwhile => builder
                 .set_compression(Compression::LZ4_RAW)
@@ -67,6 +78,11 @@ impl Purpose {
                 .set_statistics_enabled(EnabledStatistics::None),
         })
     }
+}
+
+fn path(names: &[&str]) -> ColumnPath {
+    let names = names.iter().map(|name| (*name).to_owned());
+    ColumnPath::from(names.collect::<Vec<_>>())
 }
 
 /// Writes batches of any size.
