@@ -19,6 +19,9 @@ const ROW_GROUP_ROWS: usize = 65_536;
 pub(crate) const BATCH_ROWS: usize = 1_024;
 /// zstd level of Parquet pages: with 3 files are as large, within 3 % either way, and take a quarter more time.
 const ZSTD_LEVEL: i32 = 1;
+/// Octets of a page that is read once at most, by whoever reads all of it: its octets are in the CPU's cache still when
+/// they are compressed, and the memory that all columns fill is small.
+const MEANWHILE_PAGE_OCTETS: usize = 64 << 10;
 /// Columns whose values seldom come twice, with the names that lead to them: to look each up in a dictionary finds nothing.
 const DISTINCT_COLUMNS: [&[&str]; 13] = [
     &["id"],
@@ -74,6 +77,7 @@ impl Purpose {
             }
             Self::Meanwhile => builder
                 .set_compression(Compression::LZ4_RAW)
+                .set_data_page_size_limit(MEANWHILE_PAGE_OCTETS)
                 .set_dictionary_enabled(false)
                 .set_statistics_enabled(EnabledStatistics::None),
         })
@@ -87,7 +91,8 @@ fn path(names: &[&str]) -> ColumnPath {
 
 /// Writes batches of any size.
 pub(crate) struct ParquetRows {
-    coalescer: BatchCoalescer,
+    /// Of rows that are kept: where pages end does not matter for others.
+    coalescer: Option<BatchCoalescer>,
     writer: ArrowWriter<File>,
 }
 
@@ -109,22 +114,26 @@ impl ParquetRows {
             .build();
         let writer = ArrowWriter::try_new(file, schema.clone(), Some(properties))
             .map_err(|error| error.to_string())?;
-        Ok(Self {
-            coalescer: BatchCoalescer::new(schema.clone(), BATCH_ROWS),
-            writer,
-        })
+        let coalescer = match purpose {
+            Purpose::Kept => Some(BatchCoalescer::new(schema.clone(), BATCH_ROWS)),
+            Purpose::Meanwhile => None,
+        };
+        Ok(Self { coalescer, writer })
     }
 
     /// Appends rows.
     pub(crate) fn write(&mut self, batch: RecordBatch) -> Result<(), String> {
-        self.coalescer
-            .push_batch(batch)
-            .map_err(|error| error.to_string())?;
+        let pushed = match &mut self.coalescer {
+            Some(coalescer) => coalescer.push_batch(batch),
+            None => return self.writer.write(&batch).map_err(|error| error.to_string()),
+        };
+        pushed.map_err(|error| error.to_string())?;
         self.write_completed()
     }
 
     fn write_completed(&mut self) -> Result<(), String> {
-        while let Some(batch) = self.coalescer.next_completed_batch() {
+        let next = |coalescer: &mut BatchCoalescer| coalescer.next_completed_batch();
+        while let Some(batch) = self.coalescer.as_mut().and_then(next) {
             self.writer
                 .write(&batch)
                 .map_err(|error| error.to_string())?;
@@ -134,9 +143,11 @@ impl ParquetRows {
 
     /// Writes what is held and the footer.
     pub(crate) fn finish(mut self) -> Result<File, String> {
-        self.coalescer
-            .finish_buffered_batch()
-            .map_err(|error| error.to_string())?;
+        if let Some(coalescer) = &mut self.coalescer {
+            coalescer
+                .finish_buffered_batch()
+                .map_err(|error| error.to_string())?;
+        }
         self.write_completed()?;
         self.writer.into_inner().map_err(|error| error.to_string())
     }
