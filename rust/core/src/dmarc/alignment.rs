@@ -96,6 +96,16 @@ impl<'a> Organizations<'a> {
 }
 
 fn shared_label_count(first: &Domain, second: &Domain) -> usize {
-    let pairs = first.labels().rev().zip(second.labels().rev());
-    pairs.take_while(|(one, other)| one == other).count()
+    let (first, second) = (first.as_str().as_bytes(), second.as_str().as_bytes());
+    let pairs = first.iter().rev().zip(second.iter().rev());
+    let common = pairs.take_while(|(one, other)| one == other);
+    let (octets, dots) = common.fold((0, 0), |(octets, dots), (octet, _)| {
+        (octets + 1, dots + usize::from(*octet == b'.'))
+    });
+    // The leftmost of the common octets are a label only where both names have a border before them.
+    let is_border = |name: &[u8]| match name.len().checked_sub(octets + 1) {
+        Some(before) => name.get(before) == Some(&b'.'),
+        None => true,
+    };
+    dots + usize::from(octets > 0 && is_border(first) && is_border(second))
 }

@@ -114,7 +114,7 @@ fn protocol(clause: &Clause<'_>) -> Option<&'static str> {
 
 /// RFC 5321 §4.4: the `for` clause has exactly one path; of several nobody knows which is meant.
 fn recipient(clause: &Clause<'_>) -> Option<String> {
-    match clause.words.as_slice() {
+    match &*clause.words {
         [word] => path(word).filter(|path| path.contains('@')),
         _ => None,
     }
