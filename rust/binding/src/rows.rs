@@ -195,10 +195,7 @@ impl Counts {
 }
 
 /// What belongs to a name, made when it is not there yet.
-fn entry<'a, T: Default>(
-    entries: &'a mut Vec<(&'static str, T)>,
-    name: &'static str,
-) -> &'a mut T {
+fn entry<'a, T: Default>(entries: &'a mut Vec<(&'static str, T)>, name: &'static str) -> &'a mut T {
     let place = entries.iter().position(|(known, _)| *known == name);
     let place = place.unwrap_or(entries.len());
     if place == entries.len() {

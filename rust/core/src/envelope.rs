@@ -145,3 +145,21 @@ impl Envelope {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_written_as_the_standard_library_writes_it() {
+        let parts = [0, 1, 9, 10, 11, 99, 100, 101, 199, 200, 255];
+        for part in parts {
+            for address in [[part, 0, 10, 255], [9, part, 100, part]] {
+                let address = IpAddr::from(address);
+                assert_eq!(address_text(address), address.to_string());
+            }
+        }
+        let address: IpAddr = "2001:db8::1".parse().unwrap();
+        assert_eq!(address_text(address), "2001:db8::1");
+    }
+}

@@ -109,3 +109,27 @@ fn shared_label_count(first: &Domain, second: &Domain) -> usize {
     };
     dots + usize::from(octets > 0 && is_border(first) && is_border(second))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_shared_from_the_right_as_far_as_they_are_whole() {
+        for (first, second, shared) in [
+            ("example.com", "example.com", 2),
+            ("mail.example.com", "example.com", 2),
+            ("example.com", "a.example.com", 2),
+            ("xample.com", "example.com", 1),
+            ("x.com", "y.com", 1),
+            ("a.xb.com", "a.b.com", 1),
+            ("com", "xcom", 0),
+            ("com", "com", 1),
+            ("com", "org", 0),
+        ] {
+            let name = |text| Domain::parse_ascii(text).unwrap();
+            let found = shared_label_count(&name(first), &name(second));
+            assert_eq!(found, shared, "{first} {second}");
+        }
+    }
+}

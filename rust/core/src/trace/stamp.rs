@@ -233,3 +233,35 @@ fn word_length(octets: &[u8]) -> Option<usize> {
     }
     (!is_quoted && !is_open).then_some(octets.len())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_keep_their_order_at_the_usual_count_minus_1_at_it_and_beyond() {
+        let text: Vec<[u8; 1]> = (b'a'..b'h').map(|octet| [octet]).collect();
+        for count in 0..text.len() {
+            let mut pieces = Pieces::default();
+            text.iter().take(count).for_each(|piece| pieces.push(piece));
+            let expected: Vec<&[u8]> = text.iter().take(count).map(<[u8; 1]>::as_slice).collect();
+            assert_eq!(&*pieces, expected);
+        }
+    }
+
+    #[test]
+    fn a_quote_or_bracket_inside_a_word_opens_nothing() {
+        for (text, length) in [
+            (&b"a\"b c"[..], 3),
+            (b"a<b c", 3),
+            (b"a(b", 1),
+            (b"a\\ b", 2),
+            (b"\"a b\"", 5),
+            (b"<a b>", 5),
+        ] {
+            assert_eq!(word_length(text), Some(length), "{text:?}");
+        }
+        assert_eq!(word_length(b"\"a"), None);
+        assert_eq!(word_length(b"<a"), None);
+    }
+}
