@@ -3,7 +3,7 @@
 //! It counts only where a border or the end of the stream follows. Then it keeps a mail quoted in a body whole, which
 //! no other sign can; anywhere else it lies (another program's field, other line ends) and is ignored.
 
-use memchr::memchr;
+use memchr::memchr_iter;
 
 use crate::border::{self, FromLine, LOOKAHEAD};
 use crate::window::{Window, to_index};
@@ -104,10 +104,9 @@ fn is_line_end(octet: u8) -> bool {
 fn content_length(section: &[u8]) -> Option<(usize, u64)> {
     const NAME: &[u8] = b"content-length:";
     let (mut position, mut length) = (0, None);
-    loop {
-        let rest = section.get(position..)?;
-        let line = rest.get(..memchr(b'\n', rest)? + 1)?;
-        position += line.len();
+    for end in memchr_iter(b'\n', section) {
+        let line = section.get(position..=end)?;
+        position = end + 1;
         if matches!(line, b"\n" | b"\r\n") {
             return length.map(|length| (position, length));
         }
@@ -118,4 +117,5 @@ fn content_length(section: &[u8]) -> Option<(usize, u64)> {
             length = std::str::from_utf8(value).ok()?.trim().parse().ok();
         }
     }
+    None
 }

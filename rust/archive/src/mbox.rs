@@ -295,7 +295,7 @@ impl Mbox {
         };
         self.report_ending(ending);
         Some(StoredMessage {
-            id: format!("{}:{}", self.id_base, section.start),
+            id: [&*self.id_base, &*section.start.to_string()].join(":"),
             size,
             octets,
             is_mbox: true,

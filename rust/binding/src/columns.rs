@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::builder::{ListBuilder, StringBuilder};
 use arrow_array::{
-    Array, ArrayRef, BooleanArray, Int64Array, ListArray, RecordBatch, StringArray, StructArray,
+    Array, ArrayRef, BooleanArray, Int64Array, ListArray, RecordBatch, StructArray,
     TimestampMicrosecondArray,
 };
 use arrow_buffer::{NullBuffer, OffsetBuffer};
@@ -21,9 +21,13 @@ pub(crate) type Column = (&'static str, ArrayRef);
 
 pub(crate) fn text<T: AsRef<str>>(
     name: &'static str,
-    values: impl Iterator<Item = Option<T>>,
+    values: impl Iterator<Item = Option<T>> + Clone,
 ) -> Column {
-    (name, Arc::new(values.collect::<StringArray>()))
+    // Looking twice costs less than moving the texts whenever their room is used up.
+    let lengths = values.clone().flatten().map(|text| text.as_ref().len());
+    let mut builder = StringBuilder::with_capacity(values.size_hint().0, lengths.sum());
+    builder.extend(values);
+    (name, Arc::new(builder.finish()))
 }
 
 pub(crate) fn count(name: &'static str, values: impl Iterator<Item = Option<i64>>) -> Column {
@@ -162,8 +166,8 @@ pub(crate) fn schema() -> Result<SchemaRef, ArrowError> {
 /// `f` of the object, null where the row has none.
 fn of<'a, O: 'a, T>(
     objects: &'a [Option<&'a O>],
-    f: impl Fn(&'a O) -> Option<T> + 'a,
-) -> impl Iterator<Item = Option<T>> + 'a {
+    f: impl Fn(&'a O) -> Option<T> + Clone + 'a,
+) -> impl Iterator<Item = Option<T>> + Clone + 'a {
     objects.iter().map(move |object| object.and_then(&f))
 }
 

@@ -19,18 +19,28 @@ const ROW_GROUP_ROWS: usize = 65_536;
 pub(crate) const BATCH_ROWS: usize = 1_024;
 /// zstd level of Parquet pages: with 3 files are as large, within 3 % either way, and take a quarter more time.
 const ZSTD_LEVEL: i32 = 1;
-/// Columns whose values seldom come twice: to look each up in a dictionary finds nothing.
-const DISTINCT_COLUMNS: [&str; 9] = [
-    "id",
-    "message_id",
-    "sha256",
-    "dkim.list.item.body_hash",
-    "dkim.list.item.signature",
-    "dkim.list.item.header_b",
-    "body_hash",
-    "signature",
-    "header_b",
+/// Octets of a page that is read once at most, by whoever reads all of it: its octets are in the CPU's cache still when
+/// they are compressed, and the memory that all columns fill is small.
+const MEANWHILE_PAGE_OCTETS: usize = 64 << 10;
+/// Columns whose values seldom come twice, with the names that lead to them: to look each up in a dictionary finds nothing.
+const DISTINCT_COLUMNS: [&[&str]; 13] = [
+    &["id"],
+    &["size"],
+    &["message_id"],
+    &["date"],
+    &["sha256"],
+    &["received_at"],
+    &["judged_at"],
+    &["dkim", "list", "item", "body_octets_signed"],
+    &["dkim", "list", "item", "body_octets"],
+    &["dkim", "list", "item", "signed_at"],
+    &["dkim", "list", "item", "header_b"],
+    &["signed_at"],
+    &["header_b"],
 ];
+/// Columns whose least and greatest value let a reader pass over a row group: rows come in the order of their mail. The
+/// words and names of others are all in every row group.
+const ORDERED_COLUMNS: [&str; 4] = ["id", "date", "received_at", "judged_at"];
 
 /// Facts of a run that a file carries.
 pub(crate) type Metadata = Vec<(String, String)>;
@@ -52,26 +62,37 @@ impl Purpose {
         Ok(match self {
             Self::Kept => {
                 let level = ZstdLevel::try_new(ZSTD_LEVEL).map_err(|error| error.to_string())?;
-                let no_dictionary = |builder: WriterPropertiesBuilder, column: &str| {
-                    builder.set_column_dictionary_enabled(ColumnPath::from(column), false)
+                let builder = builder
+                    .set_compression(Compression::ZSTD(level))
+                    .set_statistics_enabled(EnabledStatistics::None);
+                let no_dictionary = |builder: WriterPropertiesBuilder, column| {
+                    builder.set_column_dictionary_enabled(path(column), false)
                 };
                 let builder = DISTINCT_COLUMNS.into_iter().fold(builder, no_dictionary);
                 // A row group has few pages, so what a reader passes over it passes over as a whole.
-                builder
-                    .set_compression(Compression::ZSTD(level))
-                    .set_statistics_enabled(EnabledStatistics::Chunk)
+                let statistics = |builder: WriterPropertiesBuilder, column| {
+                    builder.set_column_statistics_enabled(path(&[column]), EnabledStatistics::Chunk)
+                };
+                ORDERED_COLUMNS.into_iter().fold(builder, statistics)
             }
             Self::Meanwhile => builder
                 .set_compression(Compression::LZ4_RAW)
+                .set_data_page_size_limit(MEANWHILE_PAGE_OCTETS)
                 .set_dictionary_enabled(false)
                 .set_statistics_enabled(EnabledStatistics::None),
         })
     }
 }
 
+fn path(names: &[&str]) -> ColumnPath {
+    let names = names.iter().map(|name| (*name).to_owned());
+    ColumnPath::from(names.collect::<Vec<_>>())
+}
+
 /// Writes batches of any size.
 pub(crate) struct ParquetRows {
-    coalescer: BatchCoalescer,
+    /// Of rows that are kept: where pages end does not matter for others.
+    coalescer: Option<BatchCoalescer>,
     writer: ArrowWriter<File>,
 }
 
@@ -93,22 +114,26 @@ impl ParquetRows {
             .build();
         let writer = ArrowWriter::try_new(file, schema.clone(), Some(properties))
             .map_err(|error| error.to_string())?;
-        Ok(Self {
-            coalescer: BatchCoalescer::new(schema.clone(), BATCH_ROWS),
-            writer,
-        })
+        let coalescer = match purpose {
+            Purpose::Kept => Some(BatchCoalescer::new(schema.clone(), BATCH_ROWS)),
+            Purpose::Meanwhile => None,
+        };
+        Ok(Self { coalescer, writer })
     }
 
     /// Appends rows.
     pub(crate) fn write(&mut self, batch: RecordBatch) -> Result<(), String> {
-        self.coalescer
-            .push_batch(batch)
-            .map_err(|error| error.to_string())?;
+        let pushed = match &mut self.coalescer {
+            Some(coalescer) => coalescer.push_batch(batch),
+            None => return self.writer.write(&batch).map_err(|error| error.to_string()),
+        };
+        pushed.map_err(|error| error.to_string())?;
         self.write_completed()
     }
 
     fn write_completed(&mut self) -> Result<(), String> {
-        while let Some(batch) = self.coalescer.next_completed_batch() {
+        let next = |coalescer: &mut BatchCoalescer| coalescer.next_completed_batch();
+        while let Some(batch) = self.coalescer.as_mut().and_then(next) {
             self.writer
                 .write(&batch)
                 .map_err(|error| error.to_string())?;
@@ -118,9 +143,11 @@ impl ParquetRows {
 
     /// Writes what is held and the footer.
     pub(crate) fn finish(mut self) -> Result<File, String> {
-        self.coalescer
-            .finish_buffered_batch()
-            .map_err(|error| error.to_string())?;
+        if let Some(coalescer) = &mut self.coalescer {
+            coalescer
+                .finish_buffered_batch()
+                .map_err(|error| error.to_string())?;
+        }
         self.write_completed()?;
         self.writer.into_inner().map_err(|error| error.to_string())
     }

@@ -119,13 +119,13 @@ impl Rows {
     }
 
     /// How many rows have which word, by field; see [`count_row`].
-    fn counts(&self, py: Python<'_>) -> BTreeMap<&'static str, BTreeMap<String, u64>> {
+    fn counts(&self, py: Python<'_>) -> BTreeMap<&'static str, BTreeMap<&'static str, u64>> {
         py.detach(|| {
-            let mut counts = BTreeMap::new();
+            let mut counts = Counts::default();
             for row in self.0.iter() {
                 count_row(row, &mut counts);
             }
-            counts
+            counts.by_field()
         })
     }
 
@@ -176,16 +176,38 @@ pub(crate) fn json_lines(rows: &[Row], shape: Shape) -> Result<Vec<u8>, String> 
     Ok(lines)
 }
 
+/// How often which word stood in which field: few of each, so that a look at all of them is the fastest.
+#[derive(Default)]
+struct Counts(Vec<(&'static str, Vec<(&'static str, u64)>)>);
+
+impl Counts {
+    fn add(&mut self, field: &'static str, word: &'static str) {
+        let words = entry(&mut self.0, field);
+        *entry(words, word) += 1;
+    }
+
+    fn by_field(self) -> BTreeMap<&'static str, BTreeMap<&'static str, u64>> {
+        let fields = self.0.into_iter();
+        fields
+            .map(|(field, words)| (field, words.into_iter().collect()))
+            .collect()
+    }
+}
+
+/// What belongs to a name, made when it is not there yet.
+fn entry<'a, T: Default>(entries: &'a mut Vec<(&'static str, T)>, name: &'static str) -> &'a mut T {
+    let place = entries.iter().position(|(known, _)| *known == name);
+    let place = place.unwrap_or(entries.len());
+    if place == entries.len() {
+        entries.push((name, T::default()));
+    }
+    &mut entries[place].1
+}
+
 /// Counts a row once under each word it has: `spf`, `dkim` (each word of its signatures once, `none` without any),
 /// `arc`, `dmarc`, `disposition`, `error`, and `temperror` for rows with a temperror that asking again could mend.
-fn count_row(row: &Verdict, counts: &mut BTreeMap<&'static str, BTreeMap<String, u64>>) {
-    let mut add = |field, word: &str| {
-        *counts
-            .entry(field)
-            .or_default()
-            .entry(word.to_owned())
-            .or_default() += 1;
-    };
+fn count_row(row: &Verdict, counts: &mut Counts) {
+    let mut add = |field, word| counts.add(field, word);
     if let Some(error) = row.error {
         add("error", error.code());
         return;

@@ -54,7 +54,7 @@ impl<'a> Tokens<'a> {
     }
 
     /// Takes the octets that `belongs` accepts.
-    fn run(&mut self, belongs: fn(&u8) -> bool) -> &'a [u8] {
+    fn run(&mut self, belongs: impl Fn(&u8) -> bool) -> &'a [u8] {
         self.skip_blanks();
         let length = self.0.iter().take_while(|octet| belongs(octet)).count();
         let (run, rest) = self.0.split_at_checked(length).unwrap_or_default();

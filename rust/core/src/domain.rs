@@ -5,7 +5,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use memchr::{memchr, memchr_iter};
+use memchr::{memchr_iter, memrchr_iter};
 use serde::{Serialize, Serializer};
 
 /// Longest name in text form without final dot (255 octets on the wire, RFC 1035 §2.3.4).
@@ -86,7 +86,8 @@ impl Domain {
 
     /// Number of labels, at least 1.
     pub fn label_count(&self) -> usize {
-        self.labels().count()
+        let dots = self.0.bytes().filter(|octet| *octet == b'.');
+        dots.count() + 1
     }
 
     /// The name without its leftmost label; `None` for a single label.
@@ -105,8 +106,8 @@ impl Domain {
 
     /// As [`Domain::suffix`], where no name of its own is needed.
     pub(crate) fn suffix_text(&self, count: usize) -> Option<&str> {
-        match self.0.rmatch_indices('.').nth(count.checked_sub(1)?) {
-            Some((dot, _)) => self.0.get(dot + 1..),
+        match memrchr_iter(b'.', self.0.as_bytes()).nth(count.checked_sub(1)?) {
+            Some(dot) => self.0.get(dot + 1..),
             None => Some(&self.0),
         }
     }
@@ -186,8 +187,8 @@ const fn is_host_octet(octet: u8) -> bool {
 fn contains_ace_prefix(name: &str) -> bool {
     let is_prefix = |octets: &[u8]| octets.eq_ignore_ascii_case(b"xn--");
     // Only a label with two hyphens can be one, and hardly any has them.
-    memchr(b'-', name.as_bytes()).is_some()
-        && name.as_bytes().windows(2).any(|pair| pair == b"--")
+    let octets = name.as_bytes();
+    memchr_iter(b'-', octets).any(|place| octets.get(place + 1) == Some(&b'-'))
         && name
             .split('.')
             .any(|label| label.as_bytes().get(..4).is_some_and(is_prefix))

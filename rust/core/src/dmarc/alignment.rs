@@ -96,6 +96,40 @@ impl<'a> Organizations<'a> {
 }
 
 fn shared_label_count(first: &Domain, second: &Domain) -> usize {
-    let pairs = first.labels().rev().zip(second.labels().rev());
-    pairs.take_while(|(one, other)| one == other).count()
+    let (first, second) = (first.as_str().as_bytes(), second.as_str().as_bytes());
+    let pairs = first.iter().rev().zip(second.iter().rev());
+    let common = pairs.take_while(|(one, other)| one == other);
+    let (octets, dots) = common.fold((0, 0), |(octets, dots), (octet, _)| {
+        (octets + 1, dots + usize::from(*octet == b'.'))
+    });
+    // The leftmost of the common octets are a label only where both names have a border before them.
+    let is_border = |name: &[u8]| match name.len().checked_sub(octets + 1) {
+        Some(before) => name.get(before) == Some(&b'.'),
+        None => true,
+    };
+    dots + usize::from(octets > 0 && is_border(first) && is_border(second))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_shared_from_the_right_as_far_as_they_are_whole() {
+        for (first, second, shared) in [
+            ("example.com", "example.com", 2),
+            ("mail.example.com", "example.com", 2),
+            ("example.com", "a.example.com", 2),
+            ("xample.com", "example.com", 1),
+            ("x.com", "y.com", 1),
+            ("a.xb.com", "a.b.com", 1),
+            ("com", "xcom", 0),
+            ("com", "com", 1),
+            ("com", "org", 0),
+        ] {
+            let name = |text| Domain::parse_ascii(text).unwrap();
+            let found = shared_label_count(&name(first), &name(second));
+            assert_eq!(found, shared, "{first} {second}");
+        }
+    }
 }

@@ -114,8 +114,11 @@ fn is_local_part(text: &str) -> bool {
     if let Some(inner) = quoted {
         return is_quoted_content(inner);
     }
-    text.chars()
-        .all(|character| !character.is_control() && !r#"()<>[]:;\,"@"#.contains(character))
+    let is_plain = |octet: u8| octet.is_ascii_alphanumeric() || b"-_.+=".contains(&octet);
+    text.bytes().all(is_plain)
+        || text
+            .chars()
+            .all(|character| !character.is_control() && !r#"()<>[]:;\,"@"#.contains(character))
 }
 
 /// RFC 5321 §4.1.2: QcontentSMTP.

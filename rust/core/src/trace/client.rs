@@ -39,7 +39,7 @@ impl<'a> Client<'a> {
     /// The client of a `from` clause; `None` when it is in none of the forms.
     pub(super) fn read(clause: &Clause<'a>) -> Option<Self> {
         // Two words are no HELO name, and what the second one is nobody knows.
-        let [word] = clause.words.as_slice() else {
+        let [word] = &*clause.words else {
             return None;
         };
         let Some((first, others)) = clause.comments.split_first() else {

@@ -5,6 +5,8 @@
 
 use std::net::IpAddr;
 
+use memchr::{memchr, memchr3};
+
 use super::client::{Client, ClientForm};
 use super::stamp::{Clause, Stamp};
 use super::{TRACE_OCTET_LIMIT, TRACE_VALUE_LIMIT, Writer};
@@ -91,12 +93,11 @@ pub(super) fn path(octets: &[u8]) -> Option<String> {
         .strip_prefix(b"<")
         .and_then(|rest| rest.strip_suffix(b">"));
     let path = inside.unwrap_or(octets);
-    let is_clean = path.iter().all(|octet| !b"<>\r\n".contains(octet));
-    let route = path.first() == Some(&b'@');
-    let colon = path.iter().position(|octet| *octet == b':');
-    let mailbox = match colon.filter(|_| route) {
-        Some(position) => path.get(position + 1..)?,
-        None => path,
+    let is_clean = memchr3(b'<', b'>', b'\r', path).is_none() && memchr(b'\n', path).is_none();
+    let colon = || memchr(b':', path);
+    let mailbox = match path.first() {
+        Some(b'@') => path.get(colon().map_or(0, |position| position + 1)..)?,
+        _ => path,
     };
     // Without brackets nothing says that the sender is the null one.
     let is_said = inside.is_some() || !mailbox.is_empty();
@@ -114,7 +115,7 @@ fn protocol(clause: &Clause<'_>) -> Option<&'static str> {
 
 /// RFC 5321 §4.4: the `for` clause has exactly one path; of several nobody knows which is meant.
 fn recipient(clause: &Clause<'_>) -> Option<String> {
-    match clause.words.as_slice() {
+    match &*clause.words {
         [word] => path(word).filter(|path| path.contains('@')),
         _ => None,
     }

@@ -4,13 +4,49 @@
 //! means by them. A field in which a clause stands twice or a comment never ends is none: a client could have written a
 //! part of it by way of its HELO or its sender's local-part.
 
+use std::ops::Deref;
+
 use crate::header_facts::after_last_semicolon;
+
+/// Pieces that need no memory of their own: nearly every clause has a word and a comment or two.
+const USUAL_PIECES: usize = 2;
 
 /// A clause: the words after its keyword, and the comments among them.
 #[derive(Debug, Default)]
 pub(super) struct Clause<'a> {
-    pub(super) words: Vec<&'a [u8]>,
-    pub(super) comments: Vec<&'a [u8]>,
+    pub(super) words: Pieces<'a>,
+    pub(super) comments: Pieces<'a>,
+}
+
+/// Pieces of a field's value, in their order.
+#[derive(Debug, Default)]
+pub(super) struct Pieces<'a> {
+    usual: [&'a [u8]; USUAL_PIECES],
+    count: usize,
+    /// All of them when they are more than usual.
+    many: Vec<&'a [u8]>,
+}
+
+impl<'a> Pieces<'a> {
+    fn push(&mut self, piece: &'a [u8]) {
+        if let Some(place) = self.usual.get_mut(self.count) {
+            *place = piece;
+        } else {
+            if self.many.is_empty() {
+                self.many.extend(self.usual);
+            }
+            self.many.push(piece);
+        }
+        self.count += 1;
+    }
+}
+
+impl<'a> Deref for Pieces<'a> {
+    type Target = [&'a [u8]];
+
+    fn deref(&self) -> &[&'a [u8]] {
+        self.usual.get(..self.count).unwrap_or(&self.many)
+    }
 }
 
 /// The clauses of one field.
@@ -177,6 +213,11 @@ pub(super) fn comment_length(octets: &[u8]) -> Option<usize> {
 /// Length of the word that begins here; in angle brackets and quotes white space and parentheses belong to it.
 fn word_length(octets: &[u8]) -> Option<usize> {
     let is_path = octets.first() == Some(&b'<');
+    if !is_path && octets.first() != Some(&b'"') {
+        let is_end = |octet: &u8| *octet == b'(' || octet.is_ascii_whitespace();
+        let length = octets.iter().position(is_end);
+        return Some(length.unwrap_or(octets.len()));
+    }
     let (mut is_quoted, mut is_escaped, mut is_open) = (false, false, is_path);
     for (position, octet) in octets.iter().enumerate() {
         match octet {
@@ -191,4 +232,36 @@ fn word_length(octets: &[u8]) -> Option<usize> {
         }
     }
     (!is_quoted && !is_open).then_some(octets.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_keep_their_order_at_the_usual_count_minus_1_at_it_and_beyond() {
+        let text: Vec<[u8; 1]> = (b'a'..b'h').map(|octet| [octet]).collect();
+        for count in 0..text.len() {
+            let mut pieces = Pieces::default();
+            text.iter().take(count).for_each(|piece| pieces.push(piece));
+            let expected: Vec<&[u8]> = text.iter().take(count).map(<[u8; 1]>::as_slice).collect();
+            assert_eq!(&*pieces, expected);
+        }
+    }
+
+    #[test]
+    fn a_quote_or_bracket_inside_a_word_opens_nothing() {
+        for (text, length) in [
+            (&b"a\"b c"[..], 3),
+            (b"a<b c", 3),
+            (b"a(b", 1),
+            (b"a\\ b", 2),
+            (b"\"a b\"", 5),
+            (b"<a b>", 5),
+        ] {
+            assert_eq!(word_length(text), Some(length), "{text:?}");
+        }
+        assert_eq!(word_length(b"\"a"), None);
+        assert_eq!(word_length(b"<a"), None);
+    }
 }
