@@ -50,7 +50,7 @@ pub(crate) fn inputs(
 }
 
 fn sequence_inputs(messages: &Bound<'_, PyAny>) -> PyResult<Vec<Input>> {
-    let mut inputs = Vec::new();
+    let mut inputs = Vec::with_capacity(messages.len().unwrap_or_default());
     for (row, message) in messages.try_iter()?.enumerate() {
         let octets = octets(&message?)
             .map_err(|problem| Fault::Argument(format!("messages[{row}] {problem}")))?;

@@ -85,11 +85,11 @@ impl Shared {
         if waiting.is_empty() {
             return;
         }
+        let indices: Vec<u64> = waiting.iter().map(|(job, _)| job.index).collect();
         let mut wanted = Vec::new();
         {
             let mut state = self.lock();
-            for (mut job, missing) in waiting {
-                job.examination.detach();
+            for (job, missing) in waiting {
                 let (index, is_second) = (job.index, job.is_second);
                 let missing_count = missing.len();
                 state.parked.insert(
@@ -126,6 +126,17 @@ impl Shared {
         self.account.note_sent(&to_ask);
         self.engine.ask(to_ask);
         self.send_again(to_ask_again);
+        self.detach(&indices);
+    }
+
+    /// Lets messages that wait still hold nothing but themselves.
+    fn detach(&self, indices: &[u64]) {
+        let mut state = self.lock();
+        for index in indices {
+            if let Some(parked) = state.parked.get_mut(index) {
+                parked.job.examination.detach();
+            }
+        }
     }
 
     fn send_again(self: &Arc<Self>, questions: Vec<Question>) {

@@ -124,7 +124,7 @@ pub(crate) fn is_worthwhile() -> bool {
 /// Hashes everything, several at a time; a body that came just before with the same octets is not hashed again.
 pub(crate) fn compute(mut work: Vec<HashWork<'_>>) {
     // A long one at the end would have nobody beside it; equal ones come together.
-    work.sort_by_key(|work| std::cmp::Reverse(work.size()));
+    work.sort_unstable_by_key(|work| std::cmp::Reverse(work.size()));
     let (mut distinct, mut copies) = (Vec::with_capacity(work.len()), Vec::new());
     for work in work {
         let is_copy = distinct.last().is_some_and(|last| work.is_same_body(last));
