@@ -1,7 +1,7 @@
 //! Multiples of a point, ready to be added: with them a factor costs additions only, and no doubling is left.
 //!
 //! Knows where a multiple stands and how eight of them are brought into lanes; must not know signatures. A table takes
-//! 72 KB and the time of two verifications or so.
+//! 72 KB and the time of three verifications or so.
 
 use std::arch::x86_64::__m512i;
 
