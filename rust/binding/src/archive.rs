@@ -1,5 +1,6 @@
 //! `ArchiveRun`: verdicts of files, folders and streams, batch by batch and unit by unit, in bounded memory.
 
+use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +15,7 @@ use pyo3::types::PyBytes;
 
 use crate::engine::Engine;
 use crate::errors::Fault;
-use crate::rows::{Rows, to_json};
+use crate::rows::{RowSet, Rows, to_json};
 use crate::standard_input::StandardInput;
 use crate::unit_reader::{FinishedUnit, RunNotes, Slice, UnitReader, input};
 
@@ -44,7 +45,13 @@ struct RowStream {
     pending: Vec<Row>,
     /// Rows of the current unit that are out.
     given: usize,
+    /// What went out last. Python lets go of rows when it has taken the next ones: so they are freed in here a call
+    /// later, without the GIL, and not by the interpreter.
+    out: VecDeque<Arc<RowSet>>,
 }
+
+/// Batches of rows whose end Python decides on.
+const ROWS_OUT: usize = 2;
 
 /// What a run is asked to do beside its inputs.
 pub(crate) struct RunOptions {
@@ -111,6 +118,7 @@ impl ArchiveRun {
                 batch: Some(batch),
                 pending: Vec::new(),
                 given: 0,
+                out: VecDeque::with_capacity(ROWS_OUT + 1),
             }),
             finished: Mutex::default(),
             notes,
@@ -194,7 +202,19 @@ impl ArchiveRun {
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<Rows>> {
         *self.finished() = None;
         let rows = self.next_rows(py)?;
-        Ok(Some(rows).filter(|rows| !rows.is_empty()).map(Rows::new))
+        if rows.is_empty() {
+            let out = std::mem::take(&mut self.rows().out);
+            py.detach(|| drop(out));
+            return Ok(None);
+        }
+        let rows = Rows::new(rows);
+        let mut stream = self.rows();
+        stream.out.push_back(Arc::clone(&rows.0));
+        let is_full = stream.out.len() > ROWS_OUT;
+        let done = is_full.then(|| stream.out.pop_front());
+        drop(stream);
+        py.detach(|| drop(done));
+        Ok(Some(rows))
     }
 
     /// The unit, or the piece of one, that ended with the last rows, as JSON; `None` while it goes on.

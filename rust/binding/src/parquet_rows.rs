@@ -22,6 +22,8 @@ const ZSTD_LEVEL: i32 = 1;
 /// Octets of a page that is read once at most, by whoever reads all of it: its octets are in the CPU's cache still when
 /// they are compressed, and the memory that all columns fill is small.
 const MEANWHILE_PAGE_OCTETS: usize = 64 << 10;
+/// Rows of a page that is kept: pages are compressed as they fill, while others verify, and little is left for the end.
+const PAGE_ROWS: usize = 4_096;
 /// Columns whose values seldom come twice, with the names that lead to them: to look each up in a dictionary finds nothing.
 const DISTINCT_COLUMNS: [&[&str]; 13] = [
     &["id"],
@@ -64,6 +66,7 @@ impl Purpose {
                 let level = ZstdLevel::try_new(ZSTD_LEVEL).map_err(|error| error.to_string())?;
                 let builder = builder
                     .set_compression(Compression::ZSTD(level))
+                    .set_data_page_row_count_limit(PAGE_ROWS)
                     .set_statistics_enabled(EnabledStatistics::None);
                 let no_dictionary = |builder: WriterPropertiesBuilder, column| {
                     builder.set_column_dictionary_enabled(path(column), false)
