@@ -280,9 +280,10 @@ impl Shared {
         jobs
     }
 
-    /// Messages that a worker takes next of those that are left: near the end less, so that all workers end together.
+    /// Messages that a worker takes next of those that are left: near the end less, so that all workers end together; one
+    /// that is alone takes all.
     fn chunk(&self, left: Option<usize>) -> usize {
-        let share = left.map_or(CHUNK_MESSAGES, |left| left.div_ceil(2 * self.workers));
+        let share = left.map_or(CHUNK_MESSAGES, |left| left.div_ceil(2 * self.workers - 1));
         share.clamp(CHUNK_MINIMUM, CHUNK_MESSAGES)
     }
 
