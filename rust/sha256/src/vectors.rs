@@ -149,17 +149,23 @@ fn round<const PART: usize, const STEP: usize>(
         // W(t-16) + σ0(W(t-15)) + W(t-7) + σ1(W(t-2)): FIPS 180-4 §6.2.2 step 1.
         let (early, late) = (words[(STEP + 1) % 16], words[(STEP + 14) % 16]);
         let sum = _mm512_add_epi32(words[STEP % 16], words[(STEP + 9) % 16]);
-        let sigmas = _mm512_add_epi32(small_sigma_0(early), small_sigma_1(late));
+        let sigmas = _mm512_add_epi32(
+            small_sigma::<7, 18, 3>(early),
+            small_sigma::<17, 19, 10>(late),
+        );
         words[STEP % 16] = _mm512_add_epi32(sum, sigmas);
     }
     let [a, b, c, d] = [0, 1, 2, 3].map(|name| state[place(name)]);
     let [e, f, g, h] = [4, 5, 6, 7].map(|name| state[place(name)]);
     let constant = _mm512_set1_epi32(ROUND_CONSTANTS[4 * PART + STEP / 4][STEP % 4].cast_signed());
     let input = _mm512_add_epi32(words[STEP % 16], constant);
-    let chosen = _mm512_add_epi32(big_sigma_1(e), _mm512_ternarylogic_epi32::<CHOICE>(e, f, g));
+    let chosen = _mm512_add_epi32(
+        big_sigma::<6, 11, 25>(e),
+        _mm512_ternarylogic_epi32::<CHOICE>(e, f, g),
+    );
     let first = _mm512_add_epi32(_mm512_add_epi32(h, input), chosen);
     let second = _mm512_add_epi32(
-        big_sigma_0(a),
+        big_sigma::<2, 13, 22>(a),
         _mm512_ternarylogic_epi32::<MAJORITY>(a, b, c),
     );
     state[place(3)] = _mm512_add_epi32(d, first);
@@ -171,48 +177,31 @@ const CHOICE: i32 = 0xca;
 const MAJORITY: i32 = 0xe8;
 const PARITY: i32 = 0x96;
 
-/// Σ0 (FIPS 180-4 §4.1.2).
+/// Σ0 by 2, 13 and 22, Σ1 by 6, 11 and 25 (FIPS 180-4 §4.1.2).
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
-fn big_sigma_0(word: __m512i) -> __m512i {
-    _mm512_ternarylogic_epi32::<PARITY>(
-        _mm512_ror_epi32::<2>(word),
-        _mm512_ror_epi32::<13>(word),
-        _mm512_ror_epi32::<22>(word),
-    )
+fn big_sigma<const ONE: i32, const OTHER: i32, const THIRD: i32>(word: __m512i) -> __m512i {
+    let third = _mm512_ror_epi32::<THIRD>(word);
+    parity_of_rotations::<ONE, OTHER>(word, third)
 }
 
-/// Σ1 (FIPS 180-4 §4.1.2).
+/// σ0 by 7, 18 and 3, σ1 by 17, 19 and 10, of which the last is a shift (FIPS 180-4 §4.1.2).
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
-fn big_sigma_1(word: __m512i) -> __m512i {
-    _mm512_ternarylogic_epi32::<PARITY>(
-        _mm512_ror_epi32::<6>(word),
-        _mm512_ror_epi32::<11>(word),
-        _mm512_ror_epi32::<25>(word),
-    )
+fn small_sigma<const ONE: i32, const OTHER: i32, const SHIFT: u32>(word: __m512i) -> __m512i {
+    let third = _mm512_srli_epi32::<SHIFT>(word);
+    parity_of_rotations::<ONE, OTHER>(word, third)
 }
 
-/// σ0 (FIPS 180-4 §4.1.2).
+/// The sum modulo 2, bit by bit, of two rotations of a word and a third word.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
-fn small_sigma_0(word: __m512i) -> __m512i {
-    _mm512_ternarylogic_epi32::<PARITY>(
-        _mm512_ror_epi32::<7>(word),
-        _mm512_ror_epi32::<18>(word),
-        _mm512_srli_epi32::<3>(word),
-    )
-}
-
-/// σ1 (FIPS 180-4 §4.1.2).
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw")]
-fn small_sigma_1(word: __m512i) -> __m512i {
-    _mm512_ternarylogic_epi32::<PARITY>(
-        _mm512_ror_epi32::<17>(word),
-        _mm512_ror_epi32::<19>(word),
-        _mm512_srli_epi32::<10>(word),
-    )
+fn parity_of_rotations<const ONE: i32, const OTHER: i32>(word: __m512i, third: __m512i) -> __m512i {
+    let (one, other) = (
+        _mm512_ror_epi32::<ONE>(word),
+        _mm512_ror_epi32::<OTHER>(word),
+    );
+    _mm512_ternarylogic_epi32::<PARITY>(one, other, third)
 }
 
 /// The words of the next block of every lane, whose octets stand highest first (FIPS 180-4 §5.2.1); `None` when one
