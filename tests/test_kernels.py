@@ -181,11 +181,15 @@ def test_the_plain_limit_hashes_and_verifies() -> None:
         hashing, verifying = limit(DIGEST, [0, 6, 6000]).run()
         assert hashing > 0
         assert verifying > 0
+    for _ in range(4):
+        assert limit(DIGEST, [1]).own_verifying() > 0
 
 
 def test_a_signature_that_does_not_verify_voids_the_plain_limit() -> None:
     with pytest.raises(EngineError, match="does not verify"):
         limit(bytes(32), [1]).run()
+    with pytest.raises(EngineError, match="does not verify"):
+        limit(bytes(32), [1]).own_verifying()
 
 
 def test_a_plain_limit_that_makes_no_sense_is_refused() -> None:

@@ -123,7 +123,7 @@ class StageMeter:
         ]
 
     def kernels(self, public_key: float) -> Stages:
-        """Measure what both ways have in common; the limit's public-key seconds are given."""
+        """Measure what both ways have in common; the seconds of public keys are given."""
         found = _core.kernels.stage_seconds(self._octets, 1)
         return {
             "parse": found["parse"],

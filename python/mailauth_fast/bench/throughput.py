@@ -118,7 +118,7 @@ class _Bench:
 
     def round(self) -> Figures:
         limit = self._limit.run()
-        stages = self._meter.kernels(limit.verifying)
+        stages = self._meter.kernels(self._limit.own_verifying())
         on_disk = stages | {"read": self._meter.read(), "write": self._meter.write()}
         memory, disk = self._meter.memory(), self._meter.disk()
         return Figures(

@@ -28,7 +28,7 @@ FOOTNOTES = (
     "Everything: SPF, DKIM, ARC and DMARC, mbox in, Parquet out.",
     "Stages are measured apart; evaluate is what the others leave of the whole, if they do.",
     "read: what an mbox without signatures costs beyond the same messages in memory.",
-    "hash: the engine's own path over as many octets. public key: that of the limit.",
+    "hash, public key: the engine's own path over as many octets and signatures.",
     "Plain limit, by aws-lc: one stream over all that must be hashed, one operation a signature.",
 )
 

@@ -9,7 +9,10 @@ use bytes::Bytes;
 use mailauth_sha256::{Path, digest_all};
 
 use crate::arc::Chain;
-use crate::crypto::{self, Sha256};
+use crate::crypto::{
+    self, Digest, Ed25519PublicKey, Ed25519Work, RsaPublicKey, RsaWork, Sha256, Work,
+    verify_together,
+};
 use crate::dkim::canonicalization::{
     CanonicalBody, Canonicalization, Gather, Sink, write_body, write_lines, write_relaxed_field,
 };
@@ -78,8 +81,8 @@ pub fn body_hashes(bodies: &[&[u8]], is_relaxed: bool) -> Vec<[u8; 32]> {
     let canonicalization = canonicalization(is_relaxed);
     let (mut hashes, mut digests) = (vec![[0; 32]; bodies.len()], Vec::new());
     for (bodies, hashes) in bodies
-        .chunks(BODIES_TOGETHER)
-        .zip(hashes.chunks_mut(BODIES_TOGETHER))
+        .chunks(MESSAGES_TOGETHER)
+        .zip(hashes.chunks_mut(MESSAGES_TOGETHER))
     {
         let mut work: Vec<_> = bodies.iter().zip(hashes).collect();
         // In the order of `hash_work`: a long one at the end would have nobody beside it.
@@ -95,8 +98,32 @@ pub fn body_hashes(bodies: &[&[u8]], is_relaxed: bool) -> Vec<[u8; 32]> {
     hashes
 }
 
-/// Bodies hashed at once, as a batch takes messages.
-const BODIES_TOGETHER: usize = 64;
+/// Whether all these signatures, RSA over digests and Ed25519 over messages, verify; together as those of a batch are.
+pub fn verify_all(
+    rsa: &[(&RsaPublicKey, &Digest, &[u8])],
+    ed25519: &[(&Ed25519PublicKey, &[u8], &[u8])],
+) -> bool {
+    let rsa = rsa.iter().map(|&(key, digest, signature)| {
+        Work::Rsa(RsaWork {
+            key,
+            digest,
+            signature,
+        })
+    });
+    let ed25519 = ed25519.iter().map(|&(key, message, signature)| {
+        Work::Ed25519(Ed25519Work {
+            key,
+            message,
+            signature,
+        })
+    });
+    let work: Vec<Work<'_>> = rsa.chain(ed25519).collect();
+    let mut chunks = work.chunks(MESSAGES_TOGETHER);
+    chunks.all(|work| verify_together(work).into_iter().all(|is_valid| is_valid))
+}
+
+/// Messages that a batch takes at once.
+const MESSAGES_TOGETHER: usize = 96;
 
 /// A `base64string` (RFC 6376 §2.10).
 pub fn decode_base64(text: &[u8]) -> Option<Vec<u8>> {
