@@ -183,6 +183,19 @@ impl<'a> CanonicalBody<'a> {
         self.text.line_ends().or(self.cut_line_ends)
     }
 
+    /// Writes what comes next behind the octets that are filled, the ending too where it fits; tells how many are then.
+    fn write_next(&mut self, room: &mut [u8], filled: usize) -> usize {
+        let filled = self.text.fill(room, filled);
+        let end = filled + self.ending.len();
+        match room.get_mut(filled..end).filter(|_| self.text.is_read()) {
+            Some(place) => {
+                place.copy_from_slice(std::mem::take(&mut self.ending));
+                end
+            }
+            None => filled,
+        }
+    }
+
     /// Makes the next piece; an empty one is the end.
     fn refill(&mut self) {
         if let Some(body) = self.body.take() {
@@ -199,14 +212,9 @@ impl<'a> CanonicalBody<'a> {
         // What the last piece had no room for comes first.
         self.buffer.copy_within(self.piece.end..self.gathered, 0);
         let kept = self.gathered - self.piece.end;
-        let filled = self.text.fill(&mut self.buffer, kept);
-        let ending = if self.text.is_read() {
-            std::mem::take(&mut self.ending)
-        } else {
-            b""
-        };
-        copy(ending, self.buffer.get_mut(filled..).unwrap_or_default());
-        self.gathered = filled + ending.len();
+        let mut buffer = std::mem::take(&mut self.buffer);
+        self.gathered = self.write_next(&mut buffer, kept);
+        self.buffer = buffer;
         self.piece = 0..self.gathered.min(GATHER_OCTETS);
     }
 }
@@ -241,12 +249,6 @@ fn put_back(buffer: Vec<u8>) {
     }
 }
 
-fn copy(octets: &[u8], room: &mut [u8]) {
-    if let Some(room) = room.get_mut(..octets.len()) {
-        room.copy_from_slice(octets);
-    }
-}
-
 impl Source for CanonicalBody<'_> {
     fn piece(&mut self) -> &[u8] {
         if self.piece.is_empty() {
@@ -266,15 +268,7 @@ impl Source for CanonicalBody<'_> {
         if let Some(body) = self.body.take() {
             self.begin(body);
         }
-        let mut filled = self.text.fill(room, 0);
-        if self.text.is_read() {
-            let end = room.get_mut(filled..).unwrap_or_default();
-            if let Some(end) = end.get_mut(..self.ending.len()) {
-                end.copy_from_slice(self.ending);
-                filled += self.ending.len();
-                self.ending = b"";
-            }
-        }
+        let filled = self.write_next(room, 0);
         self.octets += u64::try_from(filled).unwrap_or(u64::MAX);
         filled
     }
