@@ -13,6 +13,7 @@ use std::arch::x86_64::__m512i;
 use archmage::rite;
 
 use super::super::lanes::{Column, LIMB_BITS, LIMB_MASK, add, add_high, add_low, carry_of};
+use super::scalar::words;
 
 /// Limbs of a number.
 pub(super) const LIMBS: usize = 5;
@@ -274,14 +275,7 @@ fn carried(limbs: &Limbs, addend: u64) -> Limbs {
 
 /// The limbs of 255 bits, little-endian; the highest bit of the 256 is left out.
 pub(super) fn limbs(octets: &[u8; 32]) -> Limbs {
-    let mut words = [0; 4];
-    for (word, octets) in words.iter_mut().zip(octets.chunks_exact(8)) {
-        *word = octets
-            .iter()
-            .rev()
-            .fold(0, |word, &octet| word << 8 | u64::from(octet));
-    }
-    let [first, second, third, fourth] = words;
+    let [first, second, third, fourth] = words(octets);
     [
         first & LIMB_MASK,
         (first >> 52 | second << 12) & LIMB_MASK,

@@ -36,13 +36,13 @@ pub(super) fn reduce(octets: &[u8; 64]) -> Scalar {
         .fold([0; 4], |scalar, &word| append(scalar, word))
 }
 
-fn words<const OCTETS: usize, const WORDS: usize>(octets: &[u8; OCTETS]) -> [u64; WORDS] {
+/// Octets as words, both lowest first.
+pub(super) fn words<const OCTETS: usize, const WORDS: usize>(
+    octets: &[u8; OCTETS],
+) -> [u64; WORDS] {
     let mut words = [0; WORDS];
-    for (word, octets) in words.iter_mut().zip(octets.chunks_exact(8)) {
-        *word = octets
-            .iter()
-            .rev()
-            .fold(0, |word, &octet| word << 8 | u64::from(octet));
+    for (word, octets) in words.iter_mut().zip(octets.as_chunks().0) {
+        *word = u64::from_le_bytes(*octets);
     }
     words
 }
