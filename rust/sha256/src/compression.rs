@@ -61,18 +61,14 @@ impl Compression {
 
     /// The state before the first block.
     pub(crate) fn initial(self) -> State {
-        match self {
-            Self::Portable => INITIAL,
-            #[cfg(target_arch = "x86_64")]
-            Self::Sha(_) => ShaInstructions::ordered(INITIAL),
-        }
+        self.ordered(INITIAL)
     }
 
     /// The words a to h in the order that this compression keeps them.
-    #[cfg(target_arch = "x86_64")]
     pub(crate) fn ordered(self, state: State) -> State {
         match self {
             Self::Portable => state,
+            #[cfg(target_arch = "x86_64")]
             Self::Sha(_) => ShaInstructions::ordered(state),
         }
     }
