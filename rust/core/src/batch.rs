@@ -31,7 +31,7 @@ const ROWS_IN_FLIGHT: usize = 16_384;
 /// Finished rows that wait to be taken: when whoever takes them is slow, reading waits, and memory stays flat.
 const ROWS_WAITING: usize = 4_096;
 /// Messages that a worker takes at once: what is hashed and verified in lanes fills them nearly always then.
-const CHUNK_MESSAGES: usize = 96;
+pub(crate) const CHUNK_MESSAGES: usize = 96;
 /// Octets that a worker takes at once.
 const CHUNK_OCTETS: u64 = 1536 << 10;
 /// Messages that a worker takes at least while there are as many: smaller chunks leave lanes empty.

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use mailauth_sha256::{Path, digest_all};
 
 use crate::arc::Chain;
+use crate::batch::CHUNK_MESSAGES;
 use crate::crypto::{
     self, Digest, Ed25519PublicKey, Ed25519Work, RsaPublicKey, RsaWork, Sha256, Work,
     verify_together,
@@ -81,8 +82,8 @@ pub fn body_hashes(bodies: &[&[u8]], is_relaxed: bool) -> Vec<[u8; 32]> {
     let canonicalization = canonicalization(is_relaxed);
     let (mut hashes, mut digests) = (vec![[0; 32]; bodies.len()], Vec::new());
     for (bodies, hashes) in bodies
-        .chunks(MESSAGES_TOGETHER)
-        .zip(hashes.chunks_mut(MESSAGES_TOGETHER))
+        .chunks(CHUNK_MESSAGES)
+        .zip(hashes.chunks_mut(CHUNK_MESSAGES))
     {
         let mut work: Vec<_> = bodies.iter().zip(hashes).collect();
         // In the order of `hash_work`: a long one at the end would have nobody beside it.
@@ -118,12 +119,9 @@ pub fn verify_all(
         })
     });
     let work: Vec<Work<'_>> = rsa.chain(ed25519).collect();
-    let mut chunks = work.chunks(MESSAGES_TOGETHER);
+    let mut chunks = work.chunks(CHUNK_MESSAGES);
     chunks.all(|work| verify_together(work).into_iter().all(|is_valid| is_valid))
 }
-
-/// Messages that a batch takes at once.
-const MESSAGES_TOGETHER: usize = 96;
 
 /// A `base64string` (RFC 6376 §2.10).
 pub fn decode_base64(text: &[u8]) -> Option<Vec<u8>> {
